@@ -1,0 +1,1 @@
+//! The scenarios: drive `supervisor`, observe through `client`, judge. Blind to `node`.

@@ -1,1 +1,7 @@
-//! client
+//! The only code of this project that dials a broker.
+//!
+//! Plain calls over Kafka's protocol and HTTP, as any user could make them: what is asked is sent
+//! once, and what came back is returned. It promises no hidden retry, no hidden reconnect and a
+//! deadline on every wait. It does not know how nodes are started, nor what is judged with it.
+
+pub mod http;

@@ -4,4 +4,12 @@
 //! once, and what came back is returned. It promises no hidden retry, no hidden reconnect and a
 //! deadline on every wait. It does not know how nodes are started, nor what is judged with it.
 
+mod api;
+mod connection;
+mod error;
 pub mod http;
+mod wire;
+
+pub use api::Api;
+pub use connection::{Answer, Connection};
+pub use error::{CallError, ClientError, ErrorCode};

@@ -4,6 +4,7 @@
 //! once, and what came back is returned. It promises no hidden retry, no hidden reconnect and a
 //! deadline on every wait. It does not know how nodes are started, nor what is judged with it.
 
+pub mod admin;
 mod api;
 mod connection;
 mod error;

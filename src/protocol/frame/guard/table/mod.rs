@@ -118,3 +118,9 @@ pub(super) fn row_of(key: ApiKey) -> &'static Row {
         .find(|row| row.key == key)
         .expect("every served API has a row, by test")
 }
+
+/// Every key that has a row.
+#[cfg(test)]
+pub(super) fn keys() -> Vec<ApiKey> {
+    ROWS.iter().map(|row| row.key).collect()
+}

@@ -1,1 +1,25 @@
-//! raft
+//! The Raft groups of one node: openraft behind our own types.
+//!
+//! The only module that names openraft. Timers are off: who stands for election is decided by
+//! `elections` from the failure detector, and openraft's rules keep every such decision safe.
+
+mod claims;
+mod config;
+mod elections;
+mod group;
+mod handover;
+mod host;
+mod inbox;
+mod machine;
+mod network;
+mod store;
+mod types;
+mod wire;
+
+pub(in crate::node) use claims::{Claim, Claims};
+pub(in crate::node) use elections::Elections;
+pub(in crate::node) use group::{Group, Standing, WriteError, Written};
+pub(in crate::node) use handover::hand_over;
+pub(in crate::node) use host::Host;
+pub(in crate::node) use inbox::RaftInbox;
+pub(in crate::node) use machine::{Applier, Reply};

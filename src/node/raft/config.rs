@@ -5,23 +5,24 @@ use std::time::Duration;
 
 use openraft::{Config, SnapshotPolicy};
 
-/// A leader asks its followers this often, so that its lease never lapses while it is idle.
-pub(in crate::node::raft) const HEARTBEAT: Duration = Duration::from_secs(1);
+/// openraft's lease, switched off: ten years in milliseconds. A lapsed lease makes a leader refuse
+/// writes, so it would have to be renewed by heartbeats; whether a leader may take writes is the
+/// failure detector's word here, reads use ReadIndex, and every vote bypasses leases.
+const NO_LEASE: u64 = 10 * 365 * 24 * 3_600_000;
 /// Time-out of a vote or append; a dead link answers at once, so this is for stuck peers only.
 pub(in crate::node::raft) const RPC_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The configuration of every group.
 pub(in crate::node::raft) fn raft_config() -> Arc<Config> {
     let config = Config {
-        // Timers are off; these two bound the lease (a leader without an answer from a majority
-        // for election_timeout_max refuses writes) and openraft's own RPC time-outs.
+        // Timers are off. The minimum bounds how long a transfer's target waits for its flush;
+        // the maximum is the lease.
         heartbeat_interval: 1000,
         election_timeout_min: 2500,
-        election_timeout_max: 4000,
+        election_timeout_max: NO_LEASE,
         enable_tick: false,
         enable_heartbeat: false,
         enable_elect: false,
-        enable_pre_vote: Some(true),
         // The state machine is volatile beyond its last seal, so a restarted leader must be
         // elected again before it leads.
         enable_leader_restore: Some(false),

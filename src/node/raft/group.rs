@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use openraft::async_runtime::watch::WatchReceiver;
-use openraft::errors::{ClientWriteError, ForwardReason, RaftError};
-use openraft::impls::OneshotResponder;
+use openraft::errors::RaftError;
+use openraft::impls::ProgressResponder;
 use openraft::{Raft, ReadPolicy, ServerState};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
@@ -45,13 +45,9 @@ pub(in crate::node) struct Written {
 /// Why a proposal was not (known to be) committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(in crate::node) enum WriteError {
-    /// It was refused before the append; nothing was stored. `lapsed` says that only the lease
-    /// of an idle leader had run out.
+    /// It was refused before the append; nothing was stored.
     #[error("this node does not lead the group")]
-    NotLeader {
-        /// The leader's lease had lapsed; asking the followers renews it.
-        lapsed: bool,
-    },
+    NotLeader,
     /// Leadership was lost after the append: the entry may or may not survive.
     #[error("leadership was lost while the entry was being replicated")]
     Lost,
@@ -67,6 +63,7 @@ pub(in crate::node) struct Group {
     target: SnapshotTarget,
     standing: watch::Receiver<Standing>,
     first_term: u64,
+    tasks: TaskTracker,
 }
 
 impl Group {
@@ -88,7 +85,7 @@ impl Group {
         let standing = follow(&raft, members.me, tasks);
         let first_term = standing.borrow().term;
         let Members { me, voters } = members;
-        Ok(Arc::new(Self { id, me, voters, raft, log, target, standing, first_term }))
+        Ok(Arc::new(Self { id, me, voters, raft, log, target, standing, first_term, tasks: tasks.clone() }))
     }
 
     /// The group's id.
@@ -149,7 +146,7 @@ impl Group {
         data: Bytes,
         term: u64,
     ) -> Result<impl Future<Output = Result<Written, WriteError>> + use<>, WriteError> {
-        let (responder, waiting) = OneshotResponder::new_pair();
+        let (responder, waiting) = ProgressResponder::complete_only();
         let sent = self
             .raft
             .write(Data(data))
@@ -159,17 +156,18 @@ impl Group {
         sent.map_err(|_| WriteError::Lost)?;
         Ok(async move {
             let result = waiting.await.map_err(|_| WriteError::Lost)?;
-            let response = result.map_err(|error| write_error(&error))?;
+            let response = result.map_err(|_| WriteError::NotLeader)?;
             Ok(Written { index: response.log_id.index(), reply: response.data })
         })
     }
 
-    /// The index that a read must have seen applied, confirmed by a majority (ReadIndex); also
-    /// renews the lease of an idle leader.
+    /// The index that a read must have seen applied, confirmed by a majority (ReadIndex).
     pub(in crate::node) async fn read_index(&self) -> Result<u64, WriteError> {
-        match self.raft.get_read_log_id(ReadPolicy::ReadIndex).await {
-            Ok((read, _)) => Ok(read.log_id().map_or(0, |id| id.index())),
-            Err(RaftError::APIError(_)) => Err(WriteError::NotLeader { lapsed: false }),
+        let asked = self.raft.get_read_log_id(ReadPolicy::ReadIndex);
+        let answer = tokio::time::timeout(super::config::RPC_TIMEOUT, asked).await;
+        match answer.map_err(|_| WriteError::Lost)? {
+            Ok((read, _)) => Ok(read.log_id().index()),
+            Err(RaftError::APIError(_)) => Err(WriteError::NotLeader),
             Err(RaftError::Fatal(_)) => Err(WriteError::Lost),
         }
     }
@@ -182,6 +180,27 @@ impl Group {
         replication
             .map(|(node, id)| (NodeId(*node), id.as_ref().map_or(0, |id| id.index())))
             .collect()
+    }
+
+    /// Ends when replication has moved on.
+    pub(in crate::node) async fn progress(&self) {
+        let mut metrics = self.raft.data_metrics();
+        // The sender lives as long as the group; an error ends the wait all the same.
+        drop(metrics.changed().await);
+    }
+
+    /// The last index that is known here to be committed.
+    pub(in crate::node) fn committed(&self) -> u64 {
+        let metrics = self.raft.data_metrics();
+        let metrics = metrics.borrow_watched();
+        metrics.local_committed.as_ref().map_or(0, |id| id.index())
+    }
+
+    /// The last index that is applied here.
+    pub(in crate::node) fn applied(&self) -> u64 {
+        let metrics = self.raft.data_metrics();
+        let metrics = metrics.borrow_watched();
+        metrics.last_applied.as_ref().map_or(0, |id| id.index())
     }
 
     /// Waits until `replicas` replicas, this leader included, have the entry at `index`.
@@ -197,15 +216,20 @@ impl Group {
         }
     }
 
-    /// Keeps an idle leader's lease alive.
-    pub(in crate::node) async fn heartbeat(&self) {
-        // A group that is shutting down needs no lease.
-        drop(self.raft.trigger().heartbeat().await);
+    /// A peer came back: try it at once instead of after the backoff, and tell it what is
+    /// committed, which a restarted follower does not know.
+    pub(in crate::node) async fn welcome(&self, peer: NodeId) {
+        if self.standing().leads {
+            // A group that is shutting down welcomes nobody.
+            drop(self.raft.trigger().reset_backoff([peer.0]).await);
+            drop(self.raft.trigger().heartbeat().await);
+        }
     }
 
-    /// Tries a peer that came back at once, instead of after the backoff.
-    pub(in crate::node) async fn reset_backoff(&self, peer: NodeId) {
-        drop(self.raft.trigger().reset_backoff([peer.0]).await);
+    /// Sends everything again to a replica whose log was set aside or lost.
+    pub(in crate::node) async fn resend(&self, peer: NodeId) {
+        drop(self.raft.trigger().allow_next_revert(&peer.0, true).await);
+        self.welcome(peer).await;
     }
 
     /// Hands leadership to a follower that is linked and caught up.
@@ -218,10 +242,16 @@ impl Group {
         *self.target.lock().expect("no holder panics") = Some(upto);
         drop(self.raft.trigger().snapshot().await);
         let mut snapshot = self.raft.watch_snapshot_progress();
-        let reached = snapshot.wait_until_ge(&Some(types::log_id(upto)));
+        let target = Some(types::log_id(upto));
+        let reached = snapshot.wait_until_ge(&target);
         if tokio::time::timeout(super::config::RPC_TIMEOUT, reached).await.is_ok() {
             drop(self.raft.trigger().purge_log(upto.index).await);
         }
+    }
+
+    /// Runs a task that belongs to this node's groups.
+    pub(in crate::node) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
     }
 
     /// Ends the group's tasks; its files stay.
@@ -272,14 +302,5 @@ fn standing_of(metrics: &openraft::metrics::RaftServerMetrics<Types>, me: NodeId
         term: metrics.vote.leader_id.term,
         leader: metrics.current_leader.map(NodeId),
         leads: metrics.state == ServerState::Leader && metrics.current_leader == Some(me.0),
-    }
-}
-
-fn write_error(error: &ClientWriteError<Types>) -> WriteError {
-    match error {
-        ClientWriteError::ForwardToLeader(forward) => {
-            WriteError::NotLeader { lapsed: forward.reason == ForwardReason::LeaseExpired }
-        }
-        ClientWriteError::ChangeMembershipError(_) => WriteError::NotLeader { lapsed: false },
     }
 }

@@ -8,7 +8,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 use futures::{Stream, TryStreamExt};
 use openraft::entry::RaftEntry;
 use openraft::storage::EntryResponder;
-use openraft::{EntryPayload, RaftSnapshotBuilder, RaftStateMachine};
+use openraft::storage::RaftStateMachine;
+use openraft::{EntryPayload, RaftSnapshotBuilder};
 
 use super::types::{self, LogId, Snapshot, SnapshotMeta, StoredMembership, Types};
 use super::wire::{self, Reader};

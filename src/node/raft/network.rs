@@ -107,11 +107,13 @@ impl RaftNetworkV2<Types> for PeerNetwork {
         })
     }
 
+    /// Every election here was decided by the failure detector, so no lease may refuse it.
     async fn vote(
         &mut self,
-        request: VoteRequest<Types>,
+        mut request: VoteRequest<Types>,
         _option: RPCOption,
     ) -> Answer<VoteResponse<Types>> {
+        request.leadership_transfer = true;
         let answer =
             self.call(Lane::Control, Service::Vote, wire::vote_request(&request)).await?;
         wire::read_vote_response(answer).map_err(malformed)

@@ -28,7 +28,6 @@ openraft::declare_raft_types!(
         NodeId = u64,
         Node = EmptyNode,
         LeaderId = leader_id_std::LeaderId<u64, u64>,
-        Responder<T> = openraft::impls::OneshotResponder<Self, T> where T: openraft::OptionalSend + 'static,
 );
 
 pub(in crate::node::raft) type LogId = openraft::type_config::alias::LogIdOf<Types>;
@@ -44,12 +43,12 @@ pub(in crate::node::raft) type Voters = Membership<u64, EmptyNode>;
 
 /// A storage position as openraft's log id.
 pub(in crate::node::raft) fn log_id(at: LogPosition) -> LogId {
-    LogId::new(leader_id_std::CommittedLeaderId::new(at.term), at.index)
+    LogId::new(CommittedLeaderId::new(at.term), at.index)
 }
 
 /// openraft's log id as a storage position.
 pub(in crate::node::raft) fn position(id: &LogId) -> LogPosition {
-    LogPosition { term: *id.committed_leader_id().as_ref_term(), index: id.index() }
+    LogPosition { term: **id.committed_leader_id(), index: id.index() }
 }
 
 /// A saved vote as openraft's.

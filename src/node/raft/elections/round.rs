@@ -11,6 +11,7 @@ use crate::node::link::{Links, PeerTable, Service};
 use crate::node::raft::claims::{Claim, Claims};
 use crate::node::raft::group::Group;
 use crate::node::raft::host::Host;
+use crate::node::raft::inbox::Survivors;
 use crate::node::raft::wire::{self, Malformed, Reader};
 use crate::node::storage::LogPosition;
 use crate::spec::{BootId, GroupId, NodeId};
@@ -53,13 +54,14 @@ pub(in crate::node) struct Parts {
 }
 
 impl Elections {
-    pub(in crate::node::raft) fn new(parts: Parts, words: mpsc::Receiver<Words>) -> Self {
+    pub(in crate::node) fn new(parts: Parts, survivors: Survivors) -> Self {
         let Parts { me, host, claims, links, leaving } = parts;
         let peers = links.peers();
+        let Survivors(words) = survivors;
         Self { me, host, claims, links, peers, words, leaving, open: HashMap::new() }
     }
 
-    /// Runs until the node leaves.
+    /// Runs until the links close.
     pub(in crate::node) async fn run(mut self) {
         let mut groups = self.host.watch();
         let mut claims = self.claims.watch();

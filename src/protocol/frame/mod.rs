@@ -8,6 +8,7 @@
 //! them.
 
 mod error;
+mod guard;
 mod head;
 mod length;
 mod request;

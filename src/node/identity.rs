@@ -32,12 +32,20 @@ pub(in crate::node) fn take(spec: &NodeSpec) -> Result<Hold, Failure> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(dir);
     made.map_err(|error| Failure::io(&format!("cannot make {}", dir.display()), &error))?;
     let lock = lock(dir)?;
-    let wanted = Identity { cluster_id: spec.cluster_id, node: spec.node };
+    let wanted = Identity {
+        cluster_id: spec.cluster_id,
+        node: spec.node,
+    };
     let path = dir.join(IDENTITY);
     match fs::read_to_string(&path) {
         Ok(text) => check(&path, &text, wanted)?,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => write(dir, &path, wanted)?,
-        Err(error) => return Err(Failure::io(&format!("cannot read {}", path.display()), &error)),
+        Err(error) => {
+            return Err(Failure::io(
+                &format!("cannot read {}", path.display()),
+                &error,
+            ));
+        }
     }
     Ok(Hold { _lock: lock })
 }
@@ -45,7 +53,12 @@ pub(in crate::node) fn take(spec: &NodeSpec) -> Result<Hold, Failure> {
 fn lock(dir: &Path) -> Result<Flock<File>, Failure> {
     let path = dir.join(LOCK);
     let mut options = OpenOptions::new();
-    let file = options.create(true).truncate(false).write(true).mode(0o600).open(&path);
+    let file = options
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(&path);
     let file =
         file.map_err(|error| Failure::io(&format!("cannot open {}", path.display()), &error))?;
     Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, errno)| {
@@ -81,7 +94,12 @@ fn write(dir: &Path, path: &Path, identity: Identity) -> Result<(), Failure> {
     let written = || -> std::io::Result<()> {
         let temporary = dir.join("node.json.new");
         let mut options = OpenOptions::new();
-        let mut file = options.create(true).truncate(true).write(true).mode(0o600).open(&temporary)?;
+        let mut file = options
+            .create(true)
+            .truncate(true)
+            .write(true)
+            .mode(0o600)
+            .open(&temporary)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         fs::rename(&temporary, path)?;
@@ -102,7 +120,12 @@ mod tests {
             secret: String::new(),
             node: NodeId(node),
             parent_pid: None,
-            ports: Ports { kafka: 1, raft: 2, metrics: 3, search: None },
+            ports: Ports {
+                kafka: 1,
+                raft: 2,
+                metrics: 3,
+                search: None,
+            },
             peers: Vec::new(),
             data_dir: dir.to_owned(),
             settings: Settings::default(),
@@ -114,7 +137,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let spec = spec(dir.path(), 1, ClusterId::random());
         let hold = take(&spec).unwrap();
-        assert!(take(&spec).unwrap_err().what.contains("held by another process"));
+        assert!(
+            take(&spec)
+                .unwrap_err()
+                .what
+                .contains("held by another process")
+        );
         drop(hold);
         take(&spec).unwrap();
     }

@@ -15,7 +15,9 @@ pub(in crate::node) fn bind_to_parent(parent: Option<u32>) -> Result<(), String>
     if u32::try_from(now) == Ok(parent) {
         return Ok(());
     }
-    Err(format!("the parent is process {now}, and the spec names {parent}: the launcher is gone"))
+    Err(format!(
+        "the parent is process {now}, and the spec names {parent}: the launcher is gone"
+    ))
 }
 
 /// How a node is asked to leave.

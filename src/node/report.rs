@@ -14,6 +14,10 @@ impl Reporter {
         let mut line = serde_json::to_string(report).expect("a report is plain data");
         line.push('\n');
         let mut stdout = std::io::stdout().lock();
-        drop(stdout.write_all(line.as_bytes()).and_then(|()| stdout.flush()));
+        drop(
+            stdout
+                .write_all(line.as_bytes())
+                .and_then(|()| stdout.flush()),
+        );
     }
 }

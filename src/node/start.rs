@@ -32,11 +32,19 @@ pub(in crate::node) struct Failure {
 
 impl Failure {
     pub(in crate::node) fn precondition(what: String) -> Self {
-        Self { exit: NodeExit::Precondition, what, hint: None }
+        Self {
+            exit: NodeExit::Precondition,
+            what,
+            hint: None,
+        }
     }
 
     pub(in crate::node) fn io(what: &str, error: &std::io::Error) -> Self {
-        Self { exit: NodeExit::Precondition, what: format!("{what}: {error}"), hint: None }
+        Self {
+            exit: NodeExit::Precondition,
+            what: format!("{what}: {error}"),
+            hint: None,
+        }
     }
 
     fn storage(error: &StorageError) -> Self {
@@ -44,7 +52,11 @@ impl Failure {
             StorageError::Refused(_) => NodeExit::Precondition,
             StorageError::Io { .. } => NodeExit::Storage,
         };
-        Self { exit, what: error.to_string(), hint: None }
+        Self {
+            exit,
+            what: error.to_string(),
+            hint: None,
+        }
     }
 }
 
@@ -66,7 +78,11 @@ struct Node {
 /// 3. Kafka clients come in when the metadata leader is known and its commits are applied
 /// 4. a farewell: leaderships are handed over (SIGTERM), listeners close, everything is synced
 pub(in crate::node) async fn live(spec: NodeSpec) -> Result<(), Failure> {
-    let has_parent = if spec.parent_pid.is_some() { HasParent::Yes } else { HasParent::No };
+    let has_parent = if spec.parent_pid.is_some() {
+        HasParent::Yes
+    } else {
+        HasParent::No
+    };
     let hold = identity::take(&spec)?;
     check_ports(&spec)?;
     let node = start(spec).await?;
@@ -158,9 +174,20 @@ async fn start(spec: NodeSpec) -> Result<Node, Failure> {
     let (applier, image, blank_term) = MetadataApplier::new();
     let log = storage.group(GroupId::METADATA, LogKind::Opaque);
     let log = log.map_err(|error| Failure::storage(&error))?;
-    let members = Members { me: spec.node, voters: spec.node_ids() };
+    let members = Members {
+        me: spec.node,
+        voters: spec.node_ids(),
+    };
     let applier = Box::new(applier);
-    let group = Group::start(GroupId::METADATA, members, log, applier, links.clone(), &tasks).await;
+    let group = Group::start(
+        GroupId::METADATA,
+        members,
+        log,
+        applier,
+        links.clone(),
+        &tasks,
+    )
+    .await;
     host.insert(group.map_err(|error| Failure::io("the metadata group cannot start", &error))?);
 
     let (leaving, leaving_seen) = watch::channel(false);
@@ -190,7 +217,15 @@ async fn start(spec: NodeSpec) -> Result<Node, Failure> {
     tasks.spawn(run_readiness(cluster.clone(), Reporter, serve, ready));
     serve_http(&cluster, &ready_seen, &leaving, &tasks)?;
     Reporter.report(&NodeReport::Bound);
-    Ok(Node { cluster, storage, links, tasks, leaving, ready: ready_seen, serve: serve_seen })
+    Ok(Node {
+        cluster,
+        storage,
+        links,
+        tasks,
+        leaving,
+        ready: ready_seen,
+        serve: serve_seen,
+    })
 }
 
 fn serve_http(

@@ -29,7 +29,12 @@ impl Cluster {
         check: Check,
     ) -> Vec<Result<Arc<TopicImage>, Refusal>> {
         let deadline = Instant::now() + timeout;
-        join_all(topics.into_iter().map(|topic| self.create_topic(topic, deadline, check))).await
+        join_all(
+            topics
+                .into_iter()
+                .map(|topic| self.create_topic(topic, deadline, check)),
+        )
+        .await
     }
 
     async fn create_topic(
@@ -43,9 +48,15 @@ impl Cluster {
             return self.would_fit(topic);
         }
         let max_partitions = self.spec().settings.max_partitions();
-        let command = Command::CreateTopic { topic: topic.clone(), max_partitions };
+        let command = Command::CreateTopic {
+            topic: topic.clone(),
+            max_partitions,
+        };
         let outcome = self.propose(&command, deadline).await.map_err(|code| {
-            Refusal::new(code, "the metadata leader did not answer in time; try again")
+            Refusal::new(
+                code,
+                "the metadata leader did not answer in time; try again",
+            )
         })?;
         accepted(&topic, &outcome)?;
         self.await_leaders(&topic, deadline).await?;
@@ -55,7 +66,10 @@ impl Cluster {
     fn would_fit(&self, topic: TopicImage) -> Result<Arc<TopicImage>, Refusal> {
         let mut image = (*self.image()).clone();
         let max_partitions = self.spec().settings.max_partitions();
-        let command = Command::CreateTopic { topic: topic.clone(), max_partitions };
+        let command = Command::CreateTopic {
+            topic: topic.clone(),
+            max_partitions,
+        };
         accepted(&topic, &command.apply(&mut image))?;
         Ok(Arc::new(topic))
     }
@@ -75,9 +89,10 @@ impl Cluster {
         match outcome {
             Ok(Outcome::Done) => self.await_gone(id, deadline).await,
             Ok(_) => Err(Refusal::new(ResponseError::UnknownTopicId, "no such topic")),
-            Err(code) => {
-                Err(Refusal::new(code, "the metadata leader did not answer in time; try again"))
-            }
+            Err(code) => Err(Refusal::new(
+                code,
+                "the metadata leader did not answer in time; try again",
+            )),
         }
     }
 
@@ -99,7 +114,11 @@ impl Cluster {
     }
 
     fn next_producer_id(&self) -> Option<i64> {
-        self.inner.producer_ids.lock().expect("no holder panics").next()
+        self.inner
+            .producer_ids
+            .lock()
+            .expect("no holder panics")
+            .next()
     }
 
     /// Waits until this node has applied all that was committed when it was called (ReadIndex);
@@ -109,9 +128,10 @@ impl Cluster {
         let mut image = self.watch_image();
         let applied = image.wait_for(|image| image.applied >= index);
         let applied = tokio::time::timeout(PROPOSE_TIMEOUT, applied).await;
-        applied.map_err(|_| ResponseError::RequestTimedOut)?.map(drop).map_err(|_| {
-            ResponseError::RequestTimedOut
-        })
+        applied
+            .map_err(|_| ResponseError::RequestTimedOut)?
+            .map(drop)
+            .map_err(|_| ResponseError::RequestTimedOut)
     }
 
     /// The metadata leader's commit index, confirmed by a majority.
@@ -119,13 +139,24 @@ impl Cluster {
         let me = self.spec().node;
         let leader = self.controller().ok_or(ResponseError::RequestTimedOut)?;
         if leader == me {
-            let group = self.host().get(GroupId::METADATA).ok_or(ResponseError::NotController)?;
-            return group.read_index().await.map_err(|_| ResponseError::NotController);
+            let group = self
+                .host()
+                .get(GroupId::METADATA)
+                .ok_or(ResponseError::NotController)?;
+            return group
+                .read_index()
+                .await
+                .map_err(|_| ResponseError::NotController);
         }
         let payload = Bytes::new();
-        let answer = self.call(leader, Service::ReadIndex, payload, PROPOSE_TIMEOUT).await;
+        let answer = self
+            .call(leader, Service::ReadIndex, payload, PROPOSE_TIMEOUT)
+            .await;
         let answer = answer.map_err(|_| ResponseError::RequestTimedOut)?;
-        let bytes = answer.as_ref().try_into().map_err(|_| ResponseError::RequestTimedOut)?;
+        let bytes = answer
+            .as_ref()
+            .try_into()
+            .map_err(|_| ResponseError::RequestTimedOut)?;
         Ok(u64::from_be_bytes(bytes))
     }
 
@@ -136,7 +167,9 @@ impl Cluster {
         command: &Command,
         deadline: Instant,
     ) -> Result<Outcome, ResponseError> {
-        let payload: Bytes = serde_json::to_vec(command).expect("a command is plain data").into();
+        let payload: Bytes = serde_json::to_vec(command)
+            .expect("a command is plain data")
+            .into();
         let mut leaders = self.watch_leaders();
         loop {
             leaders.mark_unchanged();
@@ -161,7 +194,10 @@ impl Cluster {
             return self.propose_here(payload.clone()).await;
         }
         let timeout = deadline.saturating_duration_since(Instant::now());
-        match self.call(leader, Service::Propose, payload.clone(), timeout).await {
+        match self
+            .call(leader, Service::Propose, payload.clone(), timeout)
+            .await
+        {
             Ok(answer) => serde_json::from_slice(&answer).map_err(|_| Proposal::Unknown),
             Err(LinkError::Down(_)) => Err(Proposal::NotStored),
             Err(LinkError::Refused(_, why)) if why == NOT_STORED => Err(Proposal::NotStored),
@@ -171,7 +207,10 @@ impl Cluster {
 
     /// Proposes on this node, which must lead the metadata group.
     pub(super) async fn propose_here(&self, payload: Bytes) -> Result<Outcome, Proposal> {
-        let group = self.host().get(GroupId::METADATA).ok_or(Proposal::NotStored)?;
+        let group = self
+            .host()
+            .get(GroupId::METADATA)
+            .ok_or(Proposal::NotStored)?;
         let standing = group.standing();
         if !standing.leads {
             return Err(Proposal::NotStored);
@@ -196,7 +235,16 @@ impl Cluster {
         timeout: Duration,
     ) -> Result<Bytes, LinkError> {
         let links = &self.inner.links;
-        links.call(to, Lane::Control, service, GroupId::METADATA, payload, timeout).await
+        links
+            .call(
+                to,
+                Lane::Control,
+                service,
+                GroupId::METADATA,
+                payload,
+                timeout,
+            )
+            .await
     }
 
     /// Completes a new topic: id, replicas, initialisers.
@@ -213,12 +261,23 @@ impl Cluster {
                 let alive = replicas.iter().find(|node| live.contains(node));
                 let initialiser = alive.or(replicas.first()).copied();
                 let missing = || {
-                    Refusal::new(ResponseError::InvalidReplicaAssignment, "a partition needs a replica")
+                    Refusal::new(
+                        ResponseError::InvalidReplicaAssignment,
+                        "a partition needs a replica",
+                    )
                 };
-                Ok(PartitionImage { initialiser: initialiser.ok_or_else(missing)?, replicas })
+                Ok(PartitionImage {
+                    initialiser: initialiser.ok_or_else(missing)?,
+                    replicas,
+                })
             })
             .collect::<Result<_, Refusal>>()?;
-        Ok(TopicImage { name: topic.name, id, partitions, configs: topic.configs })
+        Ok(TopicImage {
+            name: topic.name,
+            id,
+            partitions,
+            configs: topic.configs,
+        })
     }
 
     /// Replicas of each partition, beginning with the node that is the first of the fewest, so
@@ -238,14 +297,20 @@ impl Cluster {
                 "replication factor {factor} does not fit a cluster of {} nodes",
                 nodes.len()
             );
-            return Err(Refusal::new(ResponseError::InvalidReplicationFactor, &message));
+            return Err(Refusal::new(
+                ResponseError::InvalidReplicationFactor,
+                &message,
+            ));
         }
         let mut led = self.preferred_leaders();
         let one = |_| {
-            let first = (0..nodes.len()).min_by_key(|at| led.get(&nodes[*at]).copied().unwrap_or(0));
+            let first =
+                (0..nodes.len()).min_by_key(|at| led.get(&nodes[*at]).copied().unwrap_or(0));
             let first = first.expect("a cluster has nodes");
             *led.entry(nodes[first]).or_default() += 1;
-            (0..factor).map(|step| nodes[(first + step) % nodes.len()]).collect()
+            (0..factor)
+                .map(|step| nodes[(first + step) % nodes.len()])
+                .collect()
         };
         Ok((0..count).map(one).collect())
     }
@@ -253,7 +318,12 @@ impl Cluster {
     /// How many partitions name each node first.
     fn preferred_leaders(&self) -> BTreeMap<NodeId, usize> {
         let mut led = BTreeMap::new();
-        for partition in self.image().topics.values().flat_map(|topic| &topic.partitions) {
+        for partition in self
+            .image()
+            .topics
+            .values()
+            .flat_map(|topic| &topic.partitions)
+        {
             if let Some(first) = partition.replicas.first() {
                 *led.entry(*first).or_default() += 1;
             }
@@ -267,12 +337,13 @@ impl Cluster {
         let payload = Bytes::copy_from_slice(topic.id.0.as_bytes());
         let others = self.live_nodes().into_iter().filter(|node| *node != me);
         let timeout = deadline.saturating_duration_since(Instant::now());
-        let asked = join_all(
-            others.map(|node| self.call(node, Service::Await, payload.clone(), timeout)),
-        );
+        let asked =
+            join_all(others.map(|node| self.call(node, Service::Await, payload.clone(), timeout)));
         let (here, there) = tokio::join!(self.leaders_known(topic.id, timeout), asked);
         // A node that died meanwhile has nothing to know any more.
-        let unknown = there.iter().any(|answer| matches!(answer, Err(LinkError::Timeout(_) | LinkError::Refused(..))));
+        let unknown = there
+            .iter()
+            .any(|answer| matches!(answer, Err(LinkError::Timeout(_) | LinkError::Refused(..))));
         if here && !unknown {
             return Ok(());
         }
@@ -301,7 +372,9 @@ impl Cluster {
 
     fn all_led(&self, id: TopicId) -> bool {
         let image = self.image();
-        let Some(topic) = image.topic_by_id(id) else { return false };
+        let Some(topic) = image.topic_by_id(id) else {
+            return false;
+        };
         let led = |index| self.leadership(topic.group(index)).leader.is_some();
         (0..topic.partitions.len() as u32).all(led)
     }
@@ -311,7 +384,10 @@ impl Cluster {
         let gone = image.wait_for(|image| image.topic_by_id(id).is_none());
         match tokio::time::timeout_at(deadline, gone).await {
             Ok(Ok(_)) => Ok(()),
-            _ => Err(Refusal::new(ResponseError::RequestTimedOut, "the deletion is under way")),
+            _ => Err(Refusal::new(
+                ResponseError::RequestTimedOut,
+                "the deletion is under way",
+            )),
         }
     }
 }
@@ -339,7 +415,10 @@ pub(super) const NOT_STORED: &str = "not stored: this node does not lead the met
 
 impl Refusal {
     pub(in crate::node) fn new(code: ResponseError, message: &str) -> Self {
-        Self { code, message: message.to_owned() }
+        Self {
+            code,
+            message: message.to_owned(),
+        }
     }
 }
 

@@ -27,7 +27,10 @@ pub(in crate::node) async fn run_control(
     ticks: watch::Sender<u64>,
     blank_term: watch::Receiver<u64>,
 ) {
-    let metadata = cluster.host().get(GroupId::METADATA).expect("the metadata group runs first");
+    let metadata = cluster
+        .host()
+        .get(GroupId::METADATA)
+        .expect("the metadata group runs first");
     let mut control = Control::new(cluster, metadata, blank_term.clone());
     let mut standing = control.metadata.watch_standing();
     let mut peers = control.cluster.inner.peers.clone();
@@ -102,16 +105,21 @@ impl Control {
         let standing = self.metadata.standing();
         let serves = standing.leads && *self.blank_term.borrow() == standing.term;
         let me = self.cluster.spec().node;
-        let alive = |node: &NodeId| {
-            *node == me || peers.peers.get(node).is_some_and(|peer| peer.alive)
-        };
+        let alive =
+            |node: &NodeId| *node == me || peers.peers.get(node).is_some_and(|peer| peer.alive);
         let claim = if serves {
             Some(Claim {
                 group: GroupId::METADATA,
                 leader: Some(me),
                 boot: self.cluster.boot(),
                 term: standing.term,
-                isr: self.metadata.voters().iter().copied().filter(alive).collect(),
+                isr: self
+                    .metadata
+                    .voters()
+                    .iter()
+                    .copied()
+                    .filter(alive)
+                    .collect(),
                 log_end: 0,
             })
         } else {
@@ -120,7 +128,12 @@ impl Control {
         if claim == self.claimed {
             return;
         }
-        let released = || self.claimed.clone().map(|old| Claim { leader: None, ..old });
+        let released = || {
+            self.claimed.clone().map(|old| Claim {
+                leader: None,
+                ..old
+            })
+        };
         if let Some(news) = claim.clone().or_else(released) {
             self.cluster.inner.announcer.announce(news);
         }
@@ -174,9 +187,14 @@ impl Control {
                     continue;
                 }
                 let mut others = partition.replicas.iter();
-                let other = others.find(|node| live.contains(node) && **node != partition.initialiser);
+                let other =
+                    others.find(|node| live.contains(node) && **node != partition.initialiser);
                 if let Some(node) = other.copied() {
-                    let command = Command::SetInitialiser { topic: topic.id, partition: index, node };
+                    let command = Command::SetInitialiser {
+                        topic: topic.id,
+                        partition: index,
+                        node,
+                    };
                     self.propose(command);
                 }
             }
@@ -198,14 +216,17 @@ impl Control {
     fn ask_for_repairs(&self) {
         for group in self.cluster.host().all() {
             let leader = self.cluster.leadership(group.id()).leader;
-            let Some(leader) = leader.filter(|_| group.repairing()) else { continue };
+            let Some(leader) = leader.filter(|_| group.repairing()) else {
+                continue;
+            };
             let links = self.cluster.inner.links.clone();
             let id = group.id();
             self.cluster.inner.tasks.spawn(async move {
                 let lane = crate::node::link::Lane::Control;
                 let payload = bytes::Bytes::new();
-                let answer =
-                    links.call(leader, lane, Service::Repair, id, payload, REPAIR_TIMEOUT).await;
+                let answer = links
+                    .call(leader, lane, Service::Repair, id, payload, REPAIR_TIMEOUT)
+                    .await;
                 if let Err(error) = answer {
                     tracing::info!(group = %id, %leader, %error, "asked for a repair in vain");
                 }

@@ -27,7 +27,12 @@ pub(in crate::node) async fn run_hosting(cluster: Cluster) {
 impl Cluster {
     async fn host_all(&self, image: &MetadataImage) {
         let wanted = wanted(image, self.spec().node);
-        let running = self.inner.partitions.read().expect("no holder panics").clone();
+        let running = self
+            .inner
+            .partitions
+            .read()
+            .expect("no holder panics")
+            .clone();
         for (group, (topic, index)) in &wanted {
             if running.contains_key(group) {
                 continue;
@@ -45,16 +50,26 @@ impl Cluster {
 
     async fn host_one(&self, id: GroupId, topic: &Arc<TopicImage>, index: u32) -> io::Result<()> {
         let inner = &self.inner;
-        let log = inner.storage.group(id, LogKind::Records).map_err(io::Error::other)?;
+        let log = inner
+            .storage
+            .group(id, LogKind::Records)
+            .map_err(io::Error::other)?;
         let (applier, prepared) = partition::prepare(log.clone());
         let assignment = &topic.partitions[index as usize];
-        let members = Members { me: inner.spec.node, voters: assignment.replicas.clone() };
+        let members = Members {
+            me: inner.spec.node,
+            voters: assignment.replicas.clone(),
+        };
         let untouched = log.state().last.is_none();
         let links = inner.links.clone();
         let group = Group::start(id, members, log, applier, links, &inner.tasks).await?;
         let around = inner.around.clone();
         let partition = Partition::start(Arc::clone(topic), Arc::clone(&group), prepared, around);
-        inner.partitions.write().expect("no holder panics").insert(id, partition);
+        inner
+            .partitions
+            .write()
+            .expect("no holder panics")
+            .insert(id, partition);
         inner.host.insert(Arc::clone(&group));
         if untouched && assignment.initialiser == inner.spec.node {
             inner.tasks.spawn(async move { group.initialize().await });
@@ -63,7 +78,11 @@ impl Cluster {
     }
 
     async fn drop_one(&self, id: GroupId) {
-        self.inner.partitions.write().expect("no holder panics").remove(&id);
+        self.inner
+            .partitions
+            .write()
+            .expect("no holder panics")
+            .remove(&id);
         if let Some(group) = self.inner.host.remove(id) {
             group.shutdown().await;
         }

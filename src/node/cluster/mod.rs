@@ -110,7 +110,16 @@ pub(in crate::node) struct Foundation {
 impl Cluster {
     /// The view over a node that has its metadata group.
     pub(in crate::node) fn new(base: Foundation) -> Self {
-        let Foundation { spec, boot, storage, links, host, image, around, tasks } = base;
+        let Foundation {
+            spec,
+            boot,
+            storage,
+            links,
+            host,
+            image,
+            around,
+            tasks,
+        } = base;
         let peers = links.peers();
         let (claims, announcer) = (around.claims.clone(), around.announcer.clone());
         let (partitions, producer_ids) = (RwLock::default(), Mutex::new(0..0));
@@ -129,7 +138,9 @@ impl Cluster {
             tasks,
             producer_ids,
         };
-        Self { inner: Arc::new(inner) }
+        Self {
+            inner: Arc::new(inner),
+        }
     }
 
     /// This node's spec.
@@ -175,7 +186,11 @@ impl Cluster {
     /// Nodes held alive by the failure detector, this one included, in order.
     pub(in crate::node) fn live_nodes(&self) -> Vec<NodeId> {
         let peers = self.inner.peers.borrow();
-        let alive = peers.peers.iter().filter(|(_, peer)| peer.alive).map(|(id, _)| *id);
+        let alive = peers
+            .peers
+            .iter()
+            .filter(|(_, peer)| peer.alive)
+            .map(|(id, _)| *id);
         let mut live: Vec<NodeId> = alive.chain([self.inner.spec.node]).collect();
         live.sort_unstable();
         live
@@ -189,12 +204,20 @@ impl Cluster {
     /// Who leads a partition.
     pub(in crate::node) fn leadership(&self, group: GroupId) -> Leadership {
         let Some(claim) = self.inner.claims.get(group) else {
-            return Leadership { leader: None, epoch: -1, isr: Vec::new() };
+            return Leadership {
+                leader: None,
+                epoch: -1,
+                isr: Vec::new(),
+            };
         };
         let me = (self.inner.spec.node, self.inner.boot);
         let stands = claim.stands(me, &self.inner.peers.borrow());
         let leader = claim.leader.filter(|_| stands);
-        Leadership { leader, epoch: claim.term as i32, isr: claim.isr }
+        Leadership {
+            leader,
+            epoch: claim.term as i32,
+            isr: claim.isr,
+        }
     }
 
     /// The replica of a partition on this node.
@@ -207,7 +230,9 @@ impl Cluster {
         partition: i32,
     ) -> Result<Arc<Partition>, ResponseError> {
         let image = self.image();
-        let topic = image.topic(topic).ok_or(ResponseError::UnknownTopicOrPartition)?;
+        let topic = image
+            .topic(topic)
+            .ok_or(ResponseError::UnknownTopicOrPartition)?;
         self.hosted_partition(topic, partition)
     }
 
@@ -218,7 +243,9 @@ impl Cluster {
         partition: i32,
     ) -> Result<Arc<Partition>, ResponseError> {
         let image = self.image();
-        let topic = image.topic_by_id(topic).ok_or(ResponseError::UnknownTopicId)?;
+        let topic = image
+            .topic_by_id(topic)
+            .ok_or(ResponseError::UnknownTopicId)?;
         self.hosted_partition(topic, partition)
     }
 
@@ -231,11 +258,20 @@ impl Cluster {
         let index = index.filter(|index| (*index as usize) < topic.partitions.len());
         let index = index.ok_or(ResponseError::UnknownTopicOrPartition)?;
         let partitions = self.inner.partitions.read().expect("no holder panics");
-        partitions.get(&topic.group(index)).cloned().ok_or(ResponseError::NotLeaderOrFollower)
+        partitions
+            .get(&topic.group(index))
+            .cloned()
+            .ok_or(ResponseError::NotLeaderOrFollower)
     }
 
     /// Every partition hosted here.
     pub(in crate::node) fn hosted(&self) -> Vec<Arc<Partition>> {
-        self.inner.partitions.read().expect("no holder panics").values().cloned().collect()
+        self.inner
+            .partitions
+            .read()
+            .expect("no holder panics")
+            .values()
+            .cloned()
+            .collect()
     }
 }

@@ -41,7 +41,9 @@ pub(in crate::node) async fn run_readiness(
         let now = match cluster.waits_for() {
             Some(reason) => Readiness::NotReady(reason),
             None if caught_up => Readiness::Ready,
-            None => Readiness::NotReady("to apply what the metadata leader has committed".to_owned()),
+            None => {
+                Readiness::NotReady("to apply what the metadata leader has committed".to_owned())
+            }
         };
         if now == Readiness::Ready && !*serve.borrow() {
             serve.send_replace(true);
@@ -67,7 +69,9 @@ fn publish(ready: &watch::Sender<Readiness>, reporter: &Reporter, now: Readiness
     }
     reporter.report(&match &now {
         Readiness::Ready => NodeReport::Ready,
-        Readiness::NotReady(reason) => NodeReport::NotReady { reason: reason.clone() },
+        Readiness::NotReady(reason) => NodeReport::NotReady {
+            reason: reason.clone(),
+        },
     });
     ready.send_replace(now);
 }
@@ -84,14 +88,19 @@ impl Told {
     fn tell(&mut self, cluster: &Cluster, reporter: &Reporter) {
         let linked = cluster.linked();
         if self.linked.as_ref() != Some(&linked) {
-            reporter.report(&NodeReport::Linked { peers: linked.clone() });
+            reporter.report(&NodeReport::Linked {
+                peers: linked.clone(),
+            });
             self.linked = Some(linked);
         }
         let metadata = cluster.leadership(GroupId::METADATA);
         let leader = (metadata.leader, metadata.epoch);
         if self.leader != Some(leader) {
             let term = u64::try_from(leader.1).unwrap_or(0);
-            reporter.report(&NodeReport::MetadataLeader { leader: leader.0, term });
+            reporter.report(&NodeReport::MetadataLeader {
+                leader: leader.0,
+                term,
+            });
             self.leader = Some(leader);
         }
         let applied = cluster.image().applied;
@@ -106,7 +115,12 @@ impl Cluster {
     /// Peers that are linked both ways, in order.
     pub(in crate::node) fn linked(&self) -> Vec<NodeId> {
         let peers = self.inner.peers.borrow();
-        peers.peers.iter().filter(|(_, peer)| peer.linked).map(|(id, _)| *id).collect()
+        peers
+            .peers
+            .iter()
+            .filter(|(_, peer)| peer.linked)
+            .map(|(id, _)| *id)
+            .collect()
     }
 
     /// What this node waits for before it may serve; `None` when for nothing.
@@ -115,9 +129,15 @@ impl Cluster {
         if linked.len() + 1 < self.spec().majority() {
             let all = self.spec().peers.len();
             let missing = self.spec().peers.iter().map(|peer| peer.id);
-            let missing: Vec<String> =
-                missing.filter(|id| !linked.contains(id)).map(|id| id.to_string()).collect();
-            return Some(format!("{}/{all} peers linked, waiting for {}", linked.len(), missing.join(", ")));
+            let missing: Vec<String> = missing
+                .filter(|id| !linked.contains(id))
+                .map(|id| id.to_string())
+                .collect();
+            return Some(format!(
+                "{}/{all} peers linked, waiting for {}",
+                linked.len(),
+                missing.join(", ")
+            ));
         }
         if self.controller().is_none() {
             return Some("a metadata leader".to_owned());

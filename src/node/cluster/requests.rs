@@ -76,7 +76,10 @@ async fn wait_for_leaders(cluster: &Cluster, payload: &Bytes) -> Result<Bytes, S
 /// Tells where this node's log of the group ends, and, when this node leads it, sends everything
 /// to the asking replica again.
 async fn repair(cluster: &Cluster, from: NodeId, group: GroupId) -> Result<Bytes, String> {
-    let group = cluster.host().get(group).ok_or_else(|| format!("no replica of {group} here"))?;
+    let group = cluster
+        .host()
+        .get(group)
+        .ok_or_else(|| format!("no replica of {group} here"))?;
     if group.standing().leads {
         group.resend(from).await;
     }

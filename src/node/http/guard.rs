@@ -15,12 +15,14 @@ pub(super) async fn local_only(request: Request, next: Next) -> Response {
 }
 
 fn is_local(headers: &HeaderMap) -> bool {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let origin = headers.get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or_default());
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    let origin = headers
+        .get(header::ORIGIN)
+        .map(|origin| origin.to_str().unwrap_or_default());
     host.is_some_and(local_authority)
-        && origin.is_none_or(|origin| {
-            origin.strip_prefix("http://").is_some_and(local_authority)
-        })
+        && origin.is_none_or(|origin| origin.strip_prefix("http://").is_some_and(local_authority))
 }
 
 fn local_authority(authority: &str) -> bool {
@@ -46,18 +48,34 @@ mod tests {
 
     #[test]
     fn this_machine_is_let_in() {
-        for host in ["localhost", "localhost:9094", "127.0.0.1:9094", "[::1]:9094"] {
+        for host in [
+            "localhost",
+            "localhost:9094",
+            "127.0.0.1:9094",
+            "[::1]:9094",
+        ] {
             assert!(is_local(&headers(host, None)), "{host}");
         }
-        assert!(is_local(&headers("localhost:9094", Some("http://localhost:9095"))));
+        assert!(is_local(&headers(
+            "localhost:9094",
+            Some("http://localhost:9095")
+        )));
     }
 
     #[test]
     fn rebinding_and_foreign_pages_are_not() {
-        for host in ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:9094", "0.0.0.0"] {
+        for host in [
+            "evil.example",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example:9094",
+            "0.0.0.0",
+        ] {
             assert!(!is_local(&headers(host, None)), "{host}");
         }
-        assert!(!is_local(&headers("localhost", Some("http://evil.example"))));
+        assert!(!is_local(&headers(
+            "localhost",
+            Some("http://evil.example")
+        )));
         assert!(!is_local(&headers("localhost", Some("null"))));
         assert!(!is_local(&HeaderMap::new()));
     }

@@ -47,7 +47,14 @@ impl Face {
         leaving: watch::Receiver<bool>,
     ) -> Self {
         let started = Instant::now();
-        Self { inner: Arc::new(Inner { cluster, ready, leaving, started }) }
+        Self {
+            inner: Arc::new(Inner {
+                cluster,
+                ready,
+                leaving,
+                started,
+            }),
+        }
     }
 }
 
@@ -57,7 +64,9 @@ pub(in crate::node) async fn serve(listener: TcpListener, face: Face) {
     let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
-        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
+            return;
+        };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             Some(_) = connections.join_next() => continue,
@@ -66,7 +75,8 @@ pub(in crate::node) async fn serve(listener: TcpListener, face: Face) {
         let service = TowerToHyperService::new(router.clone());
         connections.spawn(async move {
             let mut http = http1::Builder::new();
-            http.timer(TokioTimer::new()).header_read_timeout(HEAD_DEADLINE);
+            http.timer(TokioTimer::new())
+                .header_read_timeout(HEAD_DEADLINE);
             // A broken connection is the client's affair.
             drop(http.serve_connection(TokioIo::new(stream), service).await);
             drop(permit);
@@ -91,10 +101,11 @@ async fn ready(State(face): State<Face>) -> Response {
             (StatusCode::SERVICE_UNAVAILABLE, "not ready: leaving\n").into_response()
         }
         Readiness::Ready => "ready\n".into_response(),
-        Readiness::NotReady(reason) => {
-            (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: waiting for {reason}\n"))
-                .into_response()
-        }
+        Readiness::NotReady(reason) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("not ready: waiting for {reason}\n"),
+        )
+            .into_response(),
     }
 }
 

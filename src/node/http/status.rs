@@ -3,9 +3,7 @@
 use super::Inner;
 use crate::node::cluster::{Cluster, Readiness};
 use crate::node::partition::{Partition, Serving};
-use crate::spec::{
-    GroupId, LinkStatus, MetadataStatus, NodeId, NodeStatus, PartitionStatus, Role,
-};
+use crate::spec::{GroupId, LinkStatus, MetadataStatus, NodeId, NodeStatus, PartitionStatus, Role};
 
 /// The node's status right now.
 pub(super) fn of(face: &Inner) -> NodeStatus {
@@ -16,8 +14,11 @@ pub(super) fn of(face: &Inner) -> NodeStatus {
         Readiness::Ready => None,
         Readiness::NotReady(reason) => Some(reason.clone()),
     };
-    let mut partitions: Vec<PartitionStatus> =
-        cluster.hosted().iter().map(|partition| partition_status(cluster, partition)).collect();
+    let mut partitions: Vec<PartitionStatus> = cluster
+        .hosted()
+        .iter()
+        .map(|partition| partition_status(cluster, partition))
+        .collect();
     partitions.sort_by(|a, b| (&a.topic, a.partition).cmp(&(&b.topic, b.partition)));
     NodeStatus {
         node: spec.node,

@@ -19,14 +19,21 @@ pub(in crate::node) struct MetadataApplier {
 
 impl MetadataApplier {
     /// The applier, the image as it changes, and the last term whose first entry is committed.
-    pub(in crate::node) fn new()
-    -> (Self, watch::Receiver<Arc<MetadataImage>>, watch::Receiver<u64>) {
+    pub(in crate::node) fn new() -> (
+        Self,
+        watch::Receiver<Arc<MetadataImage>>,
+        watch::Receiver<u64>,
+    ) {
         let (image, images) = watch::channel(Arc::default());
         let (blank_term, terms) = watch::channel(0);
         (Self { image, blank_term }, images, terms)
     }
 
-    fn publish(&self, at: LogPosition, change: impl FnOnce(&mut MetadataImage) -> Outcome) -> Outcome {
+    fn publish(
+        &self,
+        at: LogPosition,
+        change: impl FnOnce(&mut MetadataImage) -> Outcome,
+    ) -> Outcome {
         let mut image = MetadataImage::clone(&self.image.borrow());
         let outcome = change(&mut image);
         image.applied = at.index;
@@ -54,7 +61,9 @@ impl Applier for MetadataApplier {
 
     fn state(&self) -> Bytes {
         let image = self.image.borrow();
-        serde_json::to_vec(&**image).expect("an image is plain data").into()
+        serde_json::to_vec(&**image)
+            .expect("an image is plain data")
+            .into()
     }
 
     fn restore(&mut self, _at: LogPosition, state: Bytes) -> io::Result<()> {

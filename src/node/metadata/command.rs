@@ -71,16 +71,21 @@ impl Command {
     /// Applies the change to `image`.
     pub(in crate::node) fn apply(self, image: &mut MetadataImage) -> Outcome {
         match self {
-            Self::CreateTopic { topic, max_partitions } => create(image, topic, max_partitions),
+            Self::CreateTopic {
+                topic,
+                max_partitions,
+            } => create(image, topic, max_partitions),
             Self::DeleteTopic { id } => delete(image, id),
             Self::AllocateProducerIds => {
                 let first = image.next_producer_id;
                 image.next_producer_id += PRODUCER_ID_BLOCK;
                 Outcome::ProducerIds { first }
             }
-            Self::SetInitialiser { topic, partition, node } => {
-                set_initialiser(image, topic, partition, node)
-            }
+            Self::SetInitialiser {
+                topic,
+                partition,
+                node,
+            } => set_initialiser(image, topic, partition, node),
             Self::Noop => Outcome::Done,
         }
     }
@@ -100,7 +105,9 @@ fn create(image: &mut MetadataImage, topic: TopicImage, max: usize) -> Outcome {
 
 fn delete(image: &mut MetadataImage, id: TopicId) -> Outcome {
     let name = image.topic_by_id(id).map(|topic| topic.name.clone());
-    let Some(name) = name else { return Outcome::NoSuchTopic };
+    let Some(name) = name else {
+        return Outcome::NoSuchTopic;
+    };
     image.topics.remove(&name);
     Outcome::Done
 }
@@ -112,7 +119,9 @@ fn set_initialiser(
     node: NodeId,
 ) -> Outcome {
     let topic = image.topics.values_mut().find(|topic| topic.id == id);
-    let Some(topic) = topic else { return Outcome::NoSuchTopic };
+    let Some(topic) = topic else {
+        return Outcome::NoSuchTopic;
+    };
     match Arc::make_mut(topic).partitions.get_mut(partition as usize) {
         Some(partition) => {
             partition.initialiser = node;
@@ -129,7 +138,10 @@ mod tests {
 
     fn topic(name: &str, partitions: usize) -> TopicImage {
         let replicas = vec![NodeId(1), NodeId(2)];
-        let partition = PartitionImage { replicas, initialiser: NodeId(1) };
+        let partition = PartitionImage {
+            replicas,
+            initialiser: NodeId(1),
+        };
         TopicImage {
             name: name.to_owned(),
             id: TopicId::random(),
@@ -139,7 +151,11 @@ mod tests {
     }
 
     fn create_topic(image: &mut MetadataImage, topic: TopicImage) -> Outcome {
-        Command::CreateTopic { topic, max_partitions: 4 }.apply(image)
+        Command::CreateTopic {
+            topic,
+            max_partitions: 4,
+        }
+        .apply(image)
     }
 
     #[test]
@@ -147,7 +163,10 @@ mod tests {
         let mut image = MetadataImage::default();
         let orders = topic("orders", 2);
         assert_eq!(create_topic(&mut image, orders.clone()), Outcome::Done);
-        assert_eq!(create_topic(&mut image, topic("orders", 1)), Outcome::TopicExists);
+        assert_eq!(
+            create_topic(&mut image, topic("orders", 1)),
+            Outcome::TopicExists
+        );
         let delete = Command::DeleteTopic { id: orders.id };
         assert_eq!(delete.clone().apply(&mut image), Outcome::Done);
         assert_eq!(delete.apply(&mut image), Outcome::NoSuchTopic);
@@ -168,6 +187,11 @@ mod tests {
         let first = Command::AllocateProducerIds.apply(&mut image);
         let second = Command::AllocateProducerIds.apply(&mut image);
         assert_eq!(first, Outcome::ProducerIds { first: 0 });
-        assert_eq!(second, Outcome::ProducerIds { first: PRODUCER_ID_BLOCK });
+        assert_eq!(
+            second,
+            Outcome::ProducerIds {
+                first: PRODUCER_ID_BLOCK
+            }
+        );
     }
 }

@@ -35,7 +35,11 @@ pub(super) struct Applied {
 impl PartitionApplier {
     pub(super) fn new(log: GroupLog) -> (Self, Applied) {
         let log_start = log.log_start();
-        let first = Offsets { log_start, high_watermark: log_start, log_end: log.log_end() };
+        let first = Offsets {
+            log_start,
+            high_watermark: log_start,
+            log_end: log.log_end(),
+        };
         let (offsets, offsets_seen) = watch::channel(first);
         let (blank_term, terms_seen) = watch::channel(0);
         let producers = SharedProducers::default();
@@ -44,7 +48,16 @@ impl PartitionApplier {
             offsets: offsets_seen,
             blank_term: terms_seen,
         };
-        (Self { log, producers, applied: 0, offsets, blank_term }, applied)
+        (
+            Self {
+                log,
+                producers,
+                applied: 0,
+                offsets,
+                blank_term,
+            },
+            applied,
+        )
     }
 
     fn publish(&mut self, at: LogPosition) {
@@ -88,7 +101,10 @@ impl Applier for PartitionApplier {
     fn state(&self) -> Bytes {
         let mut out = BytesMut::new();
         out.put_i64(self.log.offset_after(self.applied));
-        self.producers.read().expect("no holder panics").encode(&mut out);
+        self.producers
+            .read()
+            .expect("no holder panics")
+            .encode(&mut out);
         out.freeze()
     }
 

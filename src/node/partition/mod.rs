@@ -4,8 +4,8 @@
 //! high watermark only.
 
 mod applier;
-mod proposer;
 mod producers;
+mod proposer;
 mod replica;
 
 use std::sync::Arc;
@@ -118,15 +118,31 @@ impl Partition {
     ) -> Arc<Self> {
         let Rest(applied) = prepared;
         let (queue, appends) = mpsc::channel(QUEUE);
-        let (serving, serving_seen) = watch::channel(Serving::Follower { leader: None, epoch: -1 });
+        let (serving, serving_seen) = watch::channel(Serving::Follower {
+            leader: None,
+            epoch: -1,
+        });
         let proposer = Proposer::new(Arc::clone(&group), applied.producers, appends);
         let claims = around.claims.clone();
-        let replica =
-            Replica::new(Arc::clone(&group), Arc::clone(&topic), applied.blank_term, serving, around);
+        let replica = Replica::new(
+            Arc::clone(&group),
+            Arc::clone(&topic),
+            applied.blank_term,
+            serving,
+            around,
+        );
         group.spawn(replica.run(proposer));
         let index = group.id().partition as i32;
         let offsets = applied.offsets;
-        Arc::new(Self { topic, index, group, claims, queue, serving: serving_seen, offsets })
+        Arc::new(Self {
+            topic,
+            index,
+            group,
+            claims,
+            queue,
+            serving: serving_seen,
+            offsets,
+        })
     }
 
     /// The Raft group.
@@ -156,7 +172,10 @@ impl Partition {
             Serving::Follower { .. } => {
                 let claim = self.claims.get(self.group.id());
                 let leader = claim.as_ref().and_then(|claim| claim.leader);
-                Serving::Follower { leader, epoch: claim.map_or(-1, |claim| claim.term as i32) }
+                Serving::Follower {
+                    leader,
+                    epoch: claim.map_or(-1, |claim| claim.term as i32),
+                }
             }
         }
     }
@@ -170,7 +189,11 @@ impl Partition {
     pub(in crate::node) fn offsets(&self) -> Offsets {
         let applied = *self.offsets.borrow();
         let log = self.group.log();
-        Offsets { log_start: log.log_start(), log_end: log.log_end(), ..applied }
+        Offsets {
+            log_start: log.log_start(),
+            log_end: log.log_end(),
+            ..applied
+        }
     }
 
     /// Changes when the high watermark moves: what a long poll waits on.
@@ -195,15 +218,26 @@ impl Partition {
             records::TimestampType::CreateTime => -1,
         };
         let (reply, answer) = oneshot::channel();
-        let append = Append { batch, header, acks, reply };
+        let append = Append {
+            batch,
+            header,
+            acks,
+            reply,
+        };
         let appended = async {
             let gone = |_| ResponseError::NotLeaderOrFollower;
-            self.queue.send(append).await.map_err(|_| ResponseError::NotLeaderOrFollower)?;
+            self.queue
+                .send(append)
+                .await
+                .map_err(|_| ResponseError::NotLeaderOrFollower)?;
             answer.await.map_err(gone)?
         };
         let appended = tokio::time::timeout(timeout, appended).await;
         let appended = appended.map_err(|_| ResponseError::RequestTimedOut)??;
-        Ok(Appended { log_append_time: append_time, ..appended })
+        Ok(Appended {
+            log_append_time: append_time,
+            ..appended
+        })
     }
 
     /// Whole record batches from the one that holds `from`, below the high watermark, at most
@@ -211,7 +245,11 @@ impl Partition {
     ///
     /// `OffsetOutOfRange` below the log start or above the log end; on a follower
     /// `OffsetNotAvailable` between its own high watermark and the leader's.
-    pub(in crate::node) fn read(&self, from: i64, max_bytes: usize) -> Result<Bytes, ResponseError> {
+    pub(in crate::node) fn read(
+        &self,
+        from: i64,
+        max_bytes: usize,
+    ) -> Result<Bytes, ResponseError> {
         let offsets = self.offsets();
         if from < offsets.log_start {
             return Err(ResponseError::OffsetOutOfRange);
@@ -222,15 +260,29 @@ impl Partition {
         if from == offsets.high_watermark {
             return Ok(Bytes::new());
         }
-        let batches = self.group.log().read_batches(from, offsets.high_watermark, max_bytes);
+        let batches = self
+            .group
+            .log()
+            .read_batches(from, offsets.high_watermark, max_bytes);
         batches.map_err(|error| self.unreadable(&error))
     }
 
     fn beyond(&self, from: i64, offsets: Offsets) -> ResponseError {
         let leads = matches!(self.serving(), Serving::Leader { .. });
-        let leaders_end = self.claims.get(self.group.id()).map_or(-1, |claim| claim.log_end);
-        let end = if leads { offsets.log_end } else { leaders_end.max(offsets.log_end) };
-        if from <= end { ResponseError::OffsetNotAvailable } else { ResponseError::OffsetOutOfRange }
+        let leaders_end = self
+            .claims
+            .get(self.group.id())
+            .map_or(-1, |claim| claim.log_end);
+        let end = if leads {
+            offsets.log_end
+        } else {
+            leaders_end.max(offsets.log_end)
+        };
+        if from <= end {
+            ResponseError::OffsetNotAvailable
+        } else {
+            ResponseError::OffsetOutOfRange
+        }
     }
 
     fn unreadable(&self, error: &std::io::Error) -> ResponseError {
@@ -256,8 +308,12 @@ impl Partition {
     ) -> Result<Option<TimestampHit>, ResponseError> {
         let below = self.offsets().high_watermark;
         let base = self.group.log().batch_with_timestamp(timestamp, below);
-        let Some(base) = base.map_err(|error| self.unreadable(&error))? else { return Ok(None) };
-        let hit = self.records_at(base)?.find(|record| record.timestamp >= timestamp);
+        let Some(base) = base.map_err(|error| self.unreadable(&error))? else {
+            return Ok(None);
+        };
+        let hit = self
+            .records_at(base)?
+            .find(|record| record.timestamp >= timestamp);
         Ok(hit.map(|record| self.hit(&record)))
     }
 
@@ -265,10 +321,16 @@ impl Partition {
     pub(in crate::node) fn max_timestamp(&self) -> Result<Option<TimestampHit>, ResponseError> {
         let below = self.offsets().high_watermark;
         let base = self.group.log().batch_with_max_timestamp(below);
-        let Some(base) = base.map_err(|error| self.unreadable(&error))? else { return Ok(None) };
+        let Some(base) = base.map_err(|error| self.unreadable(&error))? else {
+            return Ok(None);
+        };
         // Of equal timestamps the first record counts.
         let newest = self.records_at(base)?.reduce(|best, record| {
-            if record.timestamp > best.timestamp { record } else { best }
+            if record.timestamp > best.timestamp {
+                record
+            } else {
+                best
+            }
         });
         Ok(newest.map(|record| self.hit(&record)))
     }
@@ -278,7 +340,10 @@ impl Partition {
         &self,
         base: i64,
     ) -> Result<impl Iterator<Item = records::Record> + use<>, ResponseError> {
-        let batches = self.group.log().read_batches(base, self.offsets().high_watermark, 1);
+        let batches = self
+            .group
+            .log()
+            .read_batches(base, self.offsets().high_watermark, 1);
         let batches = batches.map_err(|error| self.unreadable(&error))?;
         let records = records::records(&batches).map_err(|error| error.code())?;
         Ok(records.into_iter())
@@ -286,6 +351,10 @@ impl Partition {
 
     fn hit(&self, record: &records::Record) -> TimestampHit {
         let (offset, timestamp) = (record.offset, record.timestamp);
-        TimestampHit { offset, timestamp, epoch: self.epoch_at(offset) }
+        TimestampHit {
+            offset,
+            timestamp,
+            epoch: self.epoch_at(offset),
+        }
     }
 }

@@ -82,21 +82,31 @@ impl Producers {
         if let Some(offset) = known.and_then(|known| known.offset_of(key)) {
             return Ok(Check::Duplicate(offset));
         }
-        let expected = if key.epoch > epoch { 0 } else { last.map_or(key.first, |last| add(last, 1)) };
-        if key.first == expected { Ok(Check::Fresh) } else { Err(ResponseError::OutOfOrderSequenceNumber) }
+        let expected = if key.epoch > epoch {
+            0
+        } else {
+            last.map_or(key.first, |last| add(last, 1))
+        };
+        if key.first == expected {
+            Ok(Check::Fresh)
+        } else {
+            Err(ResponseError::OutOfOrderSequenceNumber)
+        }
     }
 
     /// Remembers an appended batch.
     pub(super) fn note(&mut self, key: &BatchKey, base_offset: i64) {
-        let producer = self
-            .0
-            .entry(key.producer)
-            .or_insert_with(|| Producer { epoch: key.epoch, batches: VecDeque::new() });
+        let producer = self.0.entry(key.producer).or_insert_with(|| Producer {
+            epoch: key.epoch,
+            batches: VecDeque::new(),
+        });
         if producer.epoch != key.epoch {
             producer.epoch = key.epoch;
             producer.batches.clear();
         }
-        producer.batches.push_back((key.first, key.last, base_offset));
+        producer
+            .batches
+            .push_back((key.first, key.last, base_offset));
         if producer.batches.len() > REMEMBERED {
             producer.batches.pop_front();
         }
@@ -125,7 +135,13 @@ impl Producers {
             let (id, epoch) = (bytes.try_get_i64()?, bytes.try_get_i16()?);
             let size = bytes.try_get_u8()?;
             let batches = (0..size)
-                .map(|_| Ok((bytes.try_get_i32()?, bytes.try_get_i32()?, bytes.try_get_i64()?)))
+                .map(|_| {
+                    Ok((
+                        bytes.try_get_i32()?,
+                        bytes.try_get_i32()?,
+                        bytes.try_get_i64()?,
+                    ))
+                })
                 .collect::<io::Result<_>>()?;
             table.insert(id, Producer { epoch, batches });
         }
@@ -136,7 +152,9 @@ impl Producers {
 impl Producer {
     fn offset_of(&self, key: &BatchKey) -> Option<i64> {
         let same = |batch: &&(i32, i32, i64)| (batch.0, batch.1) == (key.first, key.last);
-        (self.epoch == key.epoch).then(|| self.batches.iter().find(same))?.map(|batch| batch.2)
+        (self.epoch == key.epoch)
+            .then(|| self.batches.iter().find(same))?
+            .map(|batch| batch.2)
     }
 }
 
@@ -145,7 +163,12 @@ mod tests {
     use super::*;
 
     fn key(first: i32, last: i32) -> BatchKey {
-        BatchKey { producer: 7, epoch: 0, first, last }
+        BatchKey {
+            producer: 7,
+            epoch: 0,
+            first,
+            last,
+        }
     }
 
     fn noted(batches: &[(i32, i32)]) -> Producers {
@@ -179,7 +202,10 @@ mod tests {
     fn what_is_in_flight_counts_as_appended() {
         let producers = noted(&[(0, 4)]);
         let flying = [key(5, 9)];
-        assert_eq!(producers.check(&key(10, 10), flying.iter()), Ok(Check::Fresh));
+        assert_eq!(
+            producers.check(&key(10, 10), flying.iter()),
+            Ok(Check::Fresh)
+        );
         let early = producers.check(&key(5, 5), flying.iter());
         assert_eq!(early, Err(ResponseError::OutOfOrderSequenceNumber));
     }
@@ -192,13 +218,25 @@ mod tests {
     #[test]
     fn epochs_fence_and_start_over() {
         let producers = noted(&[(0, 4)]);
-        let newer = BatchKey { epoch: 1, ..key(0, 0) };
+        let newer = BatchKey {
+            epoch: 1,
+            ..key(0, 0)
+        };
         assert_eq!(check(&producers, &newer), Ok(Check::Fresh));
         let mut bumped = producers;
         bumped.note(&newer, 200);
-        assert_eq!(check(&bumped, &key(5, 5)), Err(ResponseError::InvalidProducerEpoch));
-        let late = BatchKey { epoch: 2, ..key(3, 3) };
-        assert_eq!(check(&bumped, &late), Err(ResponseError::OutOfOrderSequenceNumber));
+        assert_eq!(
+            check(&bumped, &key(5, 5)),
+            Err(ResponseError::InvalidProducerEpoch)
+        );
+        let late = BatchKey {
+            epoch: 2,
+            ..key(3, 3)
+        };
+        assert_eq!(
+            check(&bumped, &late),
+            Err(ResponseError::OutOfOrderSequenceNumber)
+        );
     }
 
     #[test]

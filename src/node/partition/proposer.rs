@@ -151,7 +151,11 @@ impl Proposer {
         entry.extend_from_slice(&append.batch);
         records::patch(&mut entry[at..], *offset, UNPATCHED);
         let waiting = vec![(append.reply, append.acks)];
-        passengers.push(Passenger { key, offset_in_entry: *offset, waiting });
+        passengers.push(Passenger {
+            key,
+            offset_in_entry: *offset,
+            waiting,
+        });
         *offset += i64::from(append.header.last_offset_delta) + 1;
     }
 
@@ -161,13 +165,18 @@ impl Proposer {
         boarding: &'a mut [Passenger],
     ) -> Option<&'a mut Passenger> {
         let flying = self.flights.iter_mut().flatten();
-        flying.chain(boarding).find(|passenger| passenger.key.as_ref() == Some(key))
+        flying
+            .chain(boarding)
+            .find(|passenger| passenger.key.as_ref() == Some(key))
     }
 
     fn check(&self, key: &BatchKey, boarding: &[Passenger]) -> Result<Check, ResponseError> {
         let flying = self.flights.iter().flatten().chain(boarding);
         let keys: Vec<BatchKey> = flying.filter_map(|passenger| passenger.key).collect();
-        self.producers.read().expect("no holder panics").check(key, keys.iter())
+        self.producers
+            .read()
+            .expect("no holder panics")
+            .check(key, keys.iter())
     }
 
     async fn propose(&mut self, passengers: Vec<Passenger>, entry: Bytes, term: u64) {
@@ -183,7 +192,10 @@ impl Proposer {
     fn land(&mut self, result: Result<Written, WriteError>, license: Option<License>) {
         let passengers = self.flights.pop_front().expect("a landing has its flight");
         match result {
-            Ok(Written { index, reply: Reply::BaseOffset(base) }) => {
+            Ok(Written {
+                index,
+                reply: Reply::BaseOffset(base),
+            }) => {
                 for passenger in passengers {
                     self.settle(passenger, base, index, license);
                 }
@@ -236,7 +248,11 @@ pub(super) enum Work {
 
 fn send(reply: Answer, base_offset: i64, log_start: i64) {
     // The client may have gone away; the records stay.
-    drop(reply.send(Ok(Appended { base_offset, log_append_time: -1, log_start })));
+    drop(reply.send(Ok(Appended {
+        base_offset,
+        log_append_time: -1,
+        log_start,
+    })));
 }
 
 fn refuse(append: Append, code: ResponseError) {
@@ -245,7 +261,10 @@ fn refuse(append: Append, code: ResponseError) {
 
 /// The outcome is unknown or the leader is gone: the client asks the next leader, which knows.
 fn fail(passengers: Vec<Passenger>) {
-    for (reply, _) in passengers.into_iter().flat_map(|passenger| passenger.waiting) {
+    for (reply, _) in passengers
+        .into_iter()
+        .flat_map(|passenger| passenger.waiting)
+    {
         drop(reply.send(Err(ResponseError::NotLeaderOrFollower)));
     }
 }

@@ -50,7 +50,15 @@ impl Replica {
         serving: watch::Sender<Serving>,
         around: Surroundings,
     ) -> Self {
-        Self { group, topic, blank_term, serving, around, isr: Vec::new(), mark: 0 }
+        Self {
+            group,
+            topic,
+            blank_term,
+            serving,
+            around,
+            isr: Vec::new(),
+            mark: 0,
+        }
     }
 
     /// Runs until the group is shut down.
@@ -65,7 +73,7 @@ impl Replica {
                 work = proposer.next() => {
                     let Some(work) = work else { return };
                     proposer.work(work, self.license()).await;
-                    true
+                    continue;
                 }
                 changed = standing.changed() => changed.is_ok(),
                 changed = blank_term.changed() => changed.is_ok(),
@@ -95,7 +103,12 @@ impl Replica {
     fn license(&self) -> Option<License> {
         let term = self.serving_term()?;
         let peers = self.around.peers.borrow();
-        let heard = self.group.voters().iter().filter(|voter| self.hears(&peers, **voter)).count();
+        let heard = self
+            .group
+            .voters()
+            .iter()
+            .filter(|voter| self.hears(&peers, **voter))
+            .count();
         let replicas = self.group.voters().len();
         (heard > replicas / 2).then(|| License {
             term,
@@ -145,9 +158,17 @@ impl Replica {
     }
 
     fn step_down(&mut self) {
-        let Serving::Leader { epoch } = *self.serving.borrow() else { return };
-        self.serving.send_replace(Serving::Follower { leader: None, epoch });
-        let released = Claim { leader: None, ..self.claim(epoch as u64) };
+        let Serving::Leader { epoch } = *self.serving.borrow() else {
+            return;
+        };
+        self.serving.send_replace(Serving::Follower {
+            leader: None,
+            epoch,
+        });
+        let released = Claim {
+            leader: None,
+            ..self.claim(epoch as u64)
+        };
         self.around.announcer.announce(released);
         self.isr.clear();
     }
@@ -163,10 +184,19 @@ impl Replica {
                 return true;
             }
             let at = matched.get(voter).copied().unwrap_or(0);
-            let enough = if self.isr.contains(voter) { self.mark.min(committed) } else { committed };
+            let enough = if self.isr.contains(voter) {
+                self.mark.min(committed)
+            } else {
+                committed
+            };
             self.hears(&peers, *voter) && at >= enough
         };
-        self.group.voters().iter().copied().filter(in_sync).collect()
+        self.group
+            .voters()
+            .iter()
+            .copied()
+            .filter(in_sync)
+            .collect()
     }
 
     /// Once a second: says the claim again with the newest log end, and looks at retention.
@@ -182,7 +212,12 @@ impl Replica {
 
     fn retain(&self) {
         let settings = &self.around.settings;
-        let own = |key: &str| self.topic.configs.get(key).and_then(|value| value.parse().ok());
+        let own = |key: &str| {
+            self.topic
+                .configs
+                .get(key)
+                .and_then(|value| value.parse().ok())
+        };
         let retention_ms = own("retention.ms").unwrap_or_else(|| settings.retention_ms());
         let retention_bytes = own("retention.bytes").unwrap_or_else(|| settings.retention_bytes());
         let now = SystemTime::now().duration_since(UNIX_EPOCH);

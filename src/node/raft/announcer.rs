@@ -30,7 +30,14 @@ impl Announcer {
         peers: Vec<NodeId>,
     ) -> Self {
         let repeats = Arc::default();
-        Self { me: me.0, boot: me.1, claims, links, peers: peers.into(), repeats }
+        Self {
+            me: me.0,
+            boot: me.1,
+            claims,
+            links,
+            peers: peers.into(),
+            repeats,
+        }
     }
 
     /// This life of the node.
@@ -71,7 +78,8 @@ impl Announcer {
         payload.put_slice(&body);
         let payload: Bytes = payload.freeze();
         for peer in to {
-            self.links.cast(*peer, Service::Gossip, GroupId::METADATA, payload.clone());
+            self.links
+                .cast(*peer, Service::Gossip, GroupId::METADATA, payload.clone());
         }
     }
 }

@@ -34,7 +34,9 @@ pub(in crate::node) struct Claim {
 impl Claim {
     /// Whether the leader is alive in the same life in which it claimed.
     pub(in crate::node) fn stands(&self, me: (NodeId, BootId), peers: &PeerTable) -> bool {
-        let Some(leader) = self.leader else { return false };
+        let Some(leader) = self.leader else {
+            return false;
+        };
         if leader == me.0 {
             return self.boot == me.1;
         }
@@ -52,7 +54,10 @@ pub(in crate::node) struct Claims {
 
 impl Default for Claims {
     fn default() -> Self {
-        Self { table: Arc::default(), changes: watch::Sender::new(0) }
+        Self {
+            table: Arc::default(),
+            changes: watch::Sender::new(0),
+        }
     }
 }
 
@@ -78,13 +83,21 @@ impl Claims {
 
     /// The newest claim on a group.
     pub(in crate::node) fn get(&self, group: GroupId) -> Option<Claim> {
-        self.table.read().expect("no holder panics").get(&group).cloned()
+        self.table
+            .read()
+            .expect("no holder panics")
+            .get(&group)
+            .cloned()
     }
 
     /// Every claim that this node makes itself.
     pub(in crate::node) fn own(&self, me: NodeId) -> Vec<Claim> {
         let table = self.table.read().expect("no holder panics");
-        table.values().filter(|claim| claim.leader == Some(me)).cloned().collect()
+        table
+            .values()
+            .filter(|claim| claim.leader == Some(me))
+            .cloned()
+            .collect()
     }
 
     /// A deleted group has no leader.
@@ -128,13 +141,24 @@ pub(in crate::node::raft) fn decode(reader: &mut Reader) -> Result<Vec<Claim>, M
 
 fn decode_one(reader: &mut Reader) -> Result<Claim, Malformed> {
     let group = reader.group()?;
-    let leader = Some(reader.u64()?).filter(|leader| *leader != 0).map(NodeId);
+    let leader = Some(reader.u64()?)
+        .filter(|leader| *leader != 0)
+        .map(NodeId);
     let boot = BootId(reader.u64()?);
     let term = reader.u64()?;
     let log_end = reader.u64()? as i64;
     let replicas = reader.count(8)?;
-    let isr = (0..replicas).map(|_| reader.u64().map(NodeId)).collect::<Result<_, _>>()?;
-    Ok(Claim { group, leader, boot, term, isr, log_end })
+    let isr = (0..replicas)
+        .map(|_| reader.u64().map(NodeId))
+        .collect::<Result<_, _>>()?;
+    Ok(Claim {
+        group,
+        leader,
+        boot,
+        term,
+        isr,
+        log_end,
+    })
 }
 
 #[cfg(test)]
@@ -158,9 +182,15 @@ mod tests {
         let claims = Claims::default();
         claims.take(claim(1, 5));
         claims.take(claim(2, 4));
-        assert_eq!(claims.get(GroupId::METADATA).unwrap().leader, Some(NodeId(1)));
+        assert_eq!(
+            claims.get(GroupId::METADATA).unwrap().leader,
+            Some(NodeId(1))
+        );
         claims.take(claim(2, 6));
-        assert_eq!(claims.get(GroupId::METADATA).unwrap().leader, Some(NodeId(2)));
+        assert_eq!(
+            claims.get(GroupId::METADATA).unwrap().leader,
+            Some(NodeId(2))
+        );
     }
 
     #[test]
@@ -179,7 +209,10 @@ mod tests {
         claims.take(claim(1, 5));
         assert!(changes.has_changed().unwrap());
         changes.mark_unchanged();
-        claims.take(Claim { log_end: 77, ..claim(1, 5) });
+        claims.take(Claim {
+            log_end: 77,
+            ..claim(1, 5)
+        });
         assert!(!changes.has_changed().unwrap());
         assert_eq!(claims.get(GroupId::METADATA).unwrap().log_end, 77);
     }
@@ -198,7 +231,13 @@ mod tests {
         };
         peers.peers.insert(NodeId(1), peer.clone());
         assert!(claim(1, 5).stands(me, &peers));
-        peers.peers.insert(NodeId(1), PeerState { boot: Some(BootId(10)), ..peer });
+        peers.peers.insert(
+            NodeId(1),
+            PeerState {
+                boot: Some(BootId(10)),
+                ..peer
+            },
+        );
         assert!(!claim(1, 5).stands(me, &peers));
     }
 

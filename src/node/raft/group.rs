@@ -85,7 +85,17 @@ impl Group {
         let standing = follow(&raft, members.me, tasks);
         let first_term = standing.borrow().term;
         let Members { me, voters } = members;
-        Ok(Arc::new(Self { id, me, voters, raft, log, target, standing, first_term, tasks: tasks.clone() }))
+        Ok(Arc::new(Self {
+            id,
+            me,
+            voters,
+            raft,
+            log,
+            target,
+            standing,
+            first_term,
+            tasks: tasks.clone(),
+        }))
     }
 
     /// The group's id.
@@ -157,7 +167,10 @@ impl Group {
         Ok(async move {
             let result = waiting.await.map_err(|_| WriteError::Lost)?;
             let response = result.map_err(|_| WriteError::NotLeader)?;
-            Ok(Written { index: response.log_id.index(), reply: response.data })
+            Ok(Written {
+                index: response.log_id.index(),
+                reply: response.data,
+            })
         })
     }
 
@@ -209,7 +222,9 @@ impl Group {
         loop {
             metrics.borrow_and_update();
             let matched = self.matched();
-            let others = matched.iter().filter(|(node, at)| **node != self.me && **at >= index);
+            let others = matched
+                .iter()
+                .filter(|(node, at)| **node != self.me && **at >= index);
             if 1 + others.count() >= replicas || metrics.changed().await.is_err() {
                 return;
             }
@@ -244,7 +259,10 @@ impl Group {
         let mut snapshot = self.raft.watch_snapshot_progress();
         let target = Some(types::log_id(upto));
         let reached = snapshot.wait_until_ge(&target);
-        if tokio::time::timeout(super::config::RPC_TIMEOUT, reached).await.is_ok() {
+        if tokio::time::timeout(super::config::RPC_TIMEOUT, reached)
+            .await
+            .is_ok()
+        {
             drop(self.raft.trigger().purge_log(upto.index).await);
         }
     }

@@ -16,9 +16,15 @@ const MAX_LAG: u64 = 64;
 /// Hands over every group that this node leads, all at once, within
 /// [`defaults::HANDOVER_BUDGET`]. Groups without a candidate are skipped.
 pub(in crate::node) async fn hand_over(host: &Host, links: &Links) {
-    let led = host.all().into_iter().filter(|group| group.standing().leads);
+    let led = host
+        .all()
+        .into_iter()
+        .filter(|group| group.standing().leads);
     let handovers = join_all(led.map(|group| hand_over_one(group, links.clone())));
-    if tokio::time::timeout(defaults::HANDOVER_BUDGET, handovers).await.is_err() {
+    if tokio::time::timeout(defaults::HANDOVER_BUDGET, handovers)
+        .await
+        .is_err()
+    {
         tracing::warn!("not every leadership was handed over in time");
     }
 }

@@ -18,14 +18,21 @@ pub(in crate::node) struct Host {
 
 impl Default for Host {
     fn default() -> Self {
-        Self { groups: Arc::default(), changes: watch::Sender::new(0) }
+        Self {
+            groups: Arc::default(),
+            changes: watch::Sender::new(0),
+        }
     }
 }
 
 impl Host {
     /// Adds a group that was started.
     pub(in crate::node) fn insert(&self, group: Arc<Group>) {
-        let old = self.groups.write().expect("no holder panics").insert(group.id(), group);
+        let old = self
+            .groups
+            .write()
+            .expect("no holder panics")
+            .insert(group.id(), group);
         assert!(old.is_none(), "a group is started once");
         self.changes.send_modify(|count| *count += 1);
     }
@@ -39,12 +46,20 @@ impl Host {
 
     /// A group, when it runs here.
     pub(in crate::node) fn get(&self, id: GroupId) -> Option<Arc<Group>> {
-        self.groups.read().expect("no holder panics").get(&id).cloned()
+        self.groups
+            .read()
+            .expect("no holder panics")
+            .get(&id)
+            .cloned()
     }
 
     /// A group that may be about to start: metadata reaches replicas within milliseconds of each
     /// other, and the first vote must not be lost to that.
-    pub(in crate::node) async fn wait(&self, id: GroupId, deadline: Duration) -> Option<Arc<Group>> {
+    pub(in crate::node) async fn wait(
+        &self,
+        id: GroupId,
+        deadline: Duration,
+    ) -> Option<Arc<Group>> {
         if let Some(group) = self.get(id) {
             return Some(group);
         }
@@ -57,7 +72,12 @@ impl Host {
 
     /// Every group.
     pub(in crate::node) fn all(&self) -> Vec<Arc<Group>> {
-        self.groups.read().expect("no holder panics").values().cloned().collect()
+        self.groups
+            .read()
+            .expect("no holder panics")
+            .values()
+            .cloned()
+            .collect()
     }
 
     /// Counts groups that came and went.

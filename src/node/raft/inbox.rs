@@ -53,7 +53,15 @@ impl RaftInbox {
         upstairs: Arc<dyn Upstairs>,
     ) -> (Self, Survivors) {
         let (words, receiver) = mpsc::channel(WORDS);
-        (Self { host, claims, words, upstairs }, Survivors(receiver))
+        (
+            Self {
+                host,
+                claims,
+                words,
+                upstairs,
+            },
+            Survivors(receiver),
+        )
     }
 }
 
@@ -135,7 +143,10 @@ async fn serve(group: &Group, service: Service, payload: Bytes) -> Result<Bytes,
             if group.repairing() {
                 return Err("the log here is being repaired".to_owned());
             }
-            let answer = raft.handle_transfer_leader(request).await.map_err(|e| words(&e))?;
+            let answer = raft
+                .handle_transfer_leader(request)
+                .await
+                .map_err(|e| words(&e))?;
             answer.map(|()| Bytes::new()).map_err(|e| words(&e))
         }
         Service::Snapshot => {
@@ -158,5 +169,9 @@ async fn serve(group: &Group, service: Service, payload: Bytes) -> Result<Bytes,
 /// A damaged replica has no vote: it cannot prove its log whole.
 fn refusal(group: &Group, asked: &Vote) -> VoteResponse<super::types::Types> {
     let own = group.log().state().vote.map(super::types::vote);
-    VoteResponse::new(own.unwrap_or_else(|| Vote::new(asked.leader_id.term.saturating_sub(1), 0)), None, false)
+    VoteResponse::new(
+        own.unwrap_or_else(|| Vote::new(asked.leader_id.term.saturating_sub(1), 0)),
+        None,
+        false,
+    )
 }

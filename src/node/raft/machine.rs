@@ -68,7 +68,13 @@ impl Machine {
             applied = Some(types::log_id(at));
             membership = meta.last_membership;
         }
-        Ok(Self { log, applier, applied, membership, target })
+        Ok(Self {
+            log,
+            applier,
+            applied,
+            membership,
+            target,
+        })
     }
 
     fn apply_one(&mut self, entry: &types::Entry) -> io::Result<Reply> {
@@ -86,13 +92,17 @@ impl Machine {
         };
         self.applied = Some(entry.log_id);
         if self.log.is_seal(at.index) {
-            self.log.save_state(at, &pack(&self.meta(), &self.applier.state()))?;
+            self.log
+                .save_state(at, &pack(&self.meta(), &self.applier.state()))?;
         }
         Ok(reply)
     }
 
     fn meta(&self) -> SnapshotMeta {
-        SnapshotMeta { last_log_id: self.applied, last_membership: self.membership.clone() }
+        SnapshotMeta {
+            last_log_id: self.applied,
+            last_membership: self.membership.clone(),
+        }
     }
 }
 
@@ -123,7 +133,10 @@ impl RaftStateMachine<Types> for Machine {
 
     async fn get_snapshot_builder(&mut self) -> Builder {
         let at = *self.target.lock().expect("no holder panics");
-        Builder { log: self.log.clone(), at }
+        Builder {
+            log: self.log.clone(),
+            at,
+        }
     }
 
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, data: Bytes) -> io::Result<()> {
@@ -158,13 +171,17 @@ impl RaftSnapshotBuilder<Types> for Builder {
     type SnapshotData = Bytes;
 
     async fn build_snapshot(&mut self) -> io::Result<Snapshot> {
-        let at = self.at.ok_or_else(|| invalid("a snapshot that retention did not ask for"))?;
+        let at = self
+            .at
+            .ok_or_else(|| invalid("a snapshot that retention did not ask for"))?;
         snapshot_at(&self.log, at)?.ok_or_else(|| invalid("no state is stored at the seal"))
     }
 }
 
 fn snapshot_at(log: &GroupLog, at: LogPosition) -> io::Result<Option<Snapshot>> {
-    let Some(bytes) = log.state_at(at)? else { return Ok(None) };
+    let Some(bytes) = log.state_at(at)? else {
+        return Ok(None);
+    };
     let (meta, snapshot) = unpack(bytes)?;
     Ok(Some(Snapshot { meta, snapshot }))
 }

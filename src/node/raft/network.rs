@@ -4,8 +4,8 @@ use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::stream::{BoxStream, Stream, StreamExt};
 use futures::future::BoxFuture;
+use futures::stream::{BoxStream, Stream, StreamExt};
 use openraft::errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Unreachable};
 use openraft::network::RPCOption;
 use openraft::network::v2::RaftNetworkV2;
@@ -43,7 +43,11 @@ impl RaftNetworkFactory<Types> for Network {
     type Network = PeerNetwork;
 
     async fn new_client(&mut self, target: u64, _node: &EmptyNode) -> PeerNetwork {
-        PeerNetwork { links: self.links.clone(), group: self.group, target: NodeId(target) }
+        PeerNetwork {
+            links: self.links.clone(),
+            group: self.group,
+            target: NodeId(target),
+        }
     }
 }
 
@@ -57,14 +61,21 @@ pub(in crate::node::raft) struct PeerNetwork {
 
 impl PeerNetwork {
     async fn call(&self, lane: Lane, service: Service, payload: Bytes) -> Answer<Bytes> {
-        let timeout = if lane == Lane::Bulk { SNAPSHOT_TIMEOUT } else { RPC_TIMEOUT };
+        let timeout = if lane == Lane::Bulk {
+            SNAPSHOT_TIMEOUT
+        } else {
+            RPC_TIMEOUT
+        };
         self.links
             .call(self.target, lane, service, self.group, payload, timeout)
             .await
             .map_err(rpc_error)
     }
 
-    async fn append(self, request: AppendEntriesRequest<Types>) -> Answer<StreamAppendResult<Types>> {
+    async fn append(
+        self,
+        request: AppendEntriesRequest<Types>,
+    ) -> Answer<StreamAppendResult<Types>> {
         let prev = request.prev_log_id;
         let last = request.entries.last().map(|entry| entry.log_id).or(prev);
         let payload = wire::append_request(request);
@@ -100,8 +111,9 @@ impl RaftNetworkV2<Types> for PeerNetwork {
     {
         let network = self.clone();
         Box::pin(async move {
-            let answers =
-                input.map(move |request| network.clone().append(request)).buffered(PIPELINE);
+            let answers = input
+                .map(move |request| network.clone().append(request))
+                .buffered(PIPELINE);
             let answers: BoxStream<'s, _> = Box::pin(answers);
             Ok(answers)
         })
@@ -114,8 +126,9 @@ impl RaftNetworkV2<Types> for PeerNetwork {
         _option: RPCOption,
     ) -> Answer<VoteResponse<Types>> {
         request.leadership_transfer = true;
-        let answer =
-            self.call(Lane::Control, Service::Vote, wire::vote_request(&request)).await?;
+        let answer = self
+            .call(Lane::Control, Service::Vote, wire::vote_request(&request))
+            .await?;
         wire::read_vote_response(answer).map_err(malformed)
     }
 
@@ -124,8 +137,13 @@ impl RaftNetworkV2<Types> for PeerNetwork {
         request: VoteRequest<Types>,
         _option: RPCOption,
     ) -> Answer<VoteResponse<Types>> {
-        let answer =
-            self.call(Lane::Control, Service::PreVote, wire::vote_request(&request)).await?;
+        let answer = self
+            .call(
+                Lane::Control,
+                Service::PreVote,
+                wire::vote_request(&request),
+            )
+            .await?;
         wire::read_vote_response(answer).map_err(malformed)
     }
 
@@ -159,7 +177,9 @@ impl RaftNetworkV2<Types> for PeerNetwork {
 /// A link that is down is unreachable (openraft backs off); all else may work at once.
 fn rpc_error(error: LinkError) -> RPCError<Types> {
     match error {
-        LinkError::Down(_) | LinkError::Broken(_) => RPCError::Unreachable(Unreachable::new(&error)),
+        LinkError::Down(_) | LinkError::Broken(_) => {
+            RPCError::Unreachable(Unreachable::new(&error))
+        }
         LinkError::Timeout(_) | LinkError::Refused(..) => {
             RPCError::Network(NetworkError::new(&error))
         }

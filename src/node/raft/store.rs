@@ -82,9 +82,10 @@ impl RaftLogReader<Types> for Store {
         let (start, end) = self.bounds(&range);
         let store = self.clone();
         Box::pin(
-            stream::iter(std::iter::successors(store.step(start, end), move |(_, next)| {
-                store.step(*next, end)
-            }))
+            stream::iter(std::iter::successors(
+                store.step(start, end),
+                move |(_, next)| store.step(*next, end),
+            ))
             .flat_map(|(entries, _)| stream::iter(entries)),
         )
     }
@@ -133,7 +134,10 @@ impl RaftLogStorage<Types> for Store {
         I::IntoIter: OptionalSend,
     {
         let entries = entries.into_iter().map(types::log_entry).collect();
-        self.log.append(entries, Box::new(move |result| flushed.io_completed(result)))
+        self.log.append(
+            entries,
+            Box::new(move |result| flushed.io_completed(result)),
+        )
     }
 
     async fn truncate_after(&mut self, last: Option<LogId>) -> io::Result<()> {
@@ -160,5 +164,7 @@ pub(in crate::node::raft) fn completion() -> (Done, oneshot::Receiver<io::Result
 pub(in crate::node::raft) async fn wait(
     waiting: oneshot::Receiver<io::Result<()>>,
 ) -> io::Result<()> {
-    waiting.await.map_err(|_| io::Error::other("the storage was closed"))?
+    waiting
+        .await
+        .map_err(|_| io::Error::other("the storage was closed"))?
 }

@@ -48,7 +48,10 @@ pub(in crate::node::raft) fn log_id(at: LogPosition) -> LogId {
 
 /// openraft's log id as a storage position.
 pub(in crate::node::raft) fn position(id: &LogId) -> LogPosition {
-    LogPosition { term: **id.committed_leader_id(), index: id.index() }
+    LogPosition {
+        term: **id.committed_leader_id(),
+        index: id.index(),
+    }
 }
 
 /// A saved vote as openraft's.
@@ -85,7 +88,10 @@ pub(in crate::node::raft) fn raft_entry(entry: LogEntry) -> Option<Entry> {
         Payload::Data(bytes) => EntryPayload::Normal(Data(bytes)),
         Payload::Membership(bytes) => EntryPayload::Membership(decode_voters(&bytes)?),
     };
-    Some(Entry { log_id: log_id(entry.at), payload })
+    Some(Entry {
+        log_id: log_id(entry.at),
+        payload,
+    })
 }
 
 /// Configs of a membership: a count, then per config a count and the ids; all u64 big-endian.
@@ -100,7 +106,9 @@ pub(in crate::node::raft) fn encode_voters(voters: &Voters) -> Bytes {
 
 /// The reverse of [`encode_voters`].
 pub(in crate::node::raft) fn decode_voters(bytes: &[u8]) -> Option<Voters> {
-    let mut words = bytes.chunks(8).map(|chunk| chunk.try_into().map(u64::from_be_bytes));
+    let mut words = bytes
+        .chunks(8)
+        .map(|chunk| chunk.try_into().map(u64::from_be_bytes));
     let mut next = || words.next()?.ok();
     let configs = next()?;
     let mut joint = Vec::new();
@@ -134,7 +142,11 @@ mod tests {
     fn positions_and_votes_survive_the_crossing() {
         let at = LogPosition { term: 7, index: 9 };
         assert_eq!(position(&log_id(at)), at);
-        let saved = SavedVote { term: 3, voted_for: 2, committed: true };
+        let saved = SavedVote {
+            term: 3,
+            voted_for: 2,
+            committed: true,
+        };
         assert_eq!(saved_vote(&vote(saved)), saved);
     }
 }

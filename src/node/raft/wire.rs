@@ -76,7 +76,10 @@ impl Reader {
     }
 
     pub(in crate::node::raft) fn position(&mut self) -> Read<LogPosition> {
-        Ok(LogPosition { term: self.u64()?, index: self.u64()? })
+        Ok(LogPosition {
+            term: self.u64()?,
+            index: self.u64()?,
+        })
     }
 
     fn log_id(&mut self) -> Read<LogId> {
@@ -87,12 +90,19 @@ impl Reader {
         &mut self,
         read: impl FnOnce(&mut Self) -> Read<T>,
     ) -> Read<Option<T>> {
-        Ok(if self.flag()? { Some(read(self)?) } else { None })
+        Ok(if self.flag()? {
+            Some(read(self)?)
+        } else {
+            None
+        })
     }
 
     fn vote(&mut self) -> Read<Vote> {
-        let saved =
-            SavedVote { term: self.u64()?, voted_for: self.u64()?, committed: self.flag()? };
+        let saved = SavedVote {
+            term: self.u64()?,
+            voted_for: self.u64()?,
+            committed: self.flag()?,
+        };
         Ok(types::vote(saved))
     }
 
@@ -109,7 +119,11 @@ impl Reader {
 
     /// The end must be here.
     pub(in crate::node::raft) fn end(self) -> Read<()> {
-        if self.0.is_empty() { Ok(()) } else { Err(Malformed("bytes after the end")) }
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(Malformed("bytes after the end"))
+        }
     }
 }
 
@@ -165,7 +179,10 @@ const ENTRY_HEAD: usize = 21;
 
 pub(in crate::node::raft) fn append_request(request: AppendEntriesRequest<Types>) -> Bytes {
     let entries: Vec<LogEntry> = request.entries.into_iter().map(types::log_entry).collect();
-    let data: usize = entries.iter().map(|entry| ENTRY_HEAD + payload_len(&entry.payload)).sum();
+    let data: usize = entries
+        .iter()
+        .map(|entry| ENTRY_HEAD + payload_len(&entry.payload))
+        .sum();
     let mut out = BytesMut::with_capacity(64 + data);
     put_vote(&mut out, &request.vote);
     put_log_id(&mut out, request.prev_log_id);
@@ -196,7 +213,12 @@ pub(in crate::node::raft) fn read_append_request(
         .map(|_| types::raft_entry(reader.entry()?).ok_or(Malformed("an unreadable membership")))
         .collect::<Read<Vec<_>>>()?;
     reader.end()?;
-    Ok(AppendEntriesRequest { vote, prev_log_id, entries, leader_commit })
+    Ok(AppendEntriesRequest {
+        vote,
+        prev_log_id,
+        entries,
+        leader_commit,
+    })
 }
 
 pub(in crate::node::raft) fn append_response(response: &AppendEntriesResponse<Types>) -> Bytes {
@@ -314,7 +336,10 @@ pub(in crate::node::raft) fn read_meta(reader: &mut Reader) -> Read<SnapshotMeta
     let membership_at = reader.optional(Reader::log_id)?;
     let voters = decode_voters(&reader.bytes()?).ok_or(Malformed("an unreadable membership"))?;
     let last_membership = StoredMembership::new(membership_at, voters);
-    Ok(SnapshotMeta { last_log_id, last_membership })
+    Ok(SnapshotMeta {
+        last_log_id,
+        last_membership,
+    })
 }
 
 pub(in crate::node::raft) fn snapshot_response(response: &SnapshotResponse<Types>) -> Bytes {
@@ -323,9 +348,7 @@ pub(in crate::node::raft) fn snapshot_response(response: &SnapshotResponse<Types
     out.freeze()
 }
 
-pub(in crate::node::raft) fn read_snapshot_response(
-    bytes: Bytes,
-) -> Read<SnapshotResponse<Types>> {
+pub(in crate::node::raft) fn read_snapshot_response(bytes: Bytes) -> Read<SnapshotResponse<Types>> {
     let mut reader = Reader::new(bytes);
     let response = SnapshotResponse::new(reader.vote()?);
     reader.end()?;

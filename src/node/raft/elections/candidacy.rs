@@ -43,12 +43,19 @@ impl View<'_> {
 
     /// Whether the claimed leader still does its work, as far as this node can tell.
     pub(super) fn leader_serves(&self) -> bool {
-        let Some((leader, SameLife::Yes)) = self.leader else { return false };
+        let Some((leader, SameLife::Yes)) = self.leader else {
+            return false;
+        };
         if leader == self.me {
             return self.heard().len() >= self.majority();
         }
-        let Some(peer) = self.peers.peers.get(&leader) else { return false };
-        let its_voters = self.voters.iter().filter(|voter| peer.hears.contains(voter));
+        let Some(peer) = self.peers.peers.get(&leader) else {
+            return false;
+        };
+        let its_voters = self
+            .voters
+            .iter()
+            .filter(|voter| peer.hears.contains(voter));
         // A peer that has pinged nobody yet has not said that it hears no majority.
         peer.alive && (peer.hears.is_empty() || its_voters.count() >= self.majority())
     }
@@ -60,14 +67,21 @@ impl View<'_> {
         if heard.len() < self.majority() || self.leader_serves() {
             return false;
         }
-        let Some((leader, SameLife::Yes)) = self.leader else { return true };
+        let Some((leader, SameLife::Yes)) = self.leader else {
+            return true;
+        };
         if leader == self.me || heard.contains(&leader) {
             return true;
         }
         let hears_it = |voter: &NodeId| {
-            self.peers.peers.get(voter).is_some_and(|peer| peer.hears.contains(&leader))
+            self.peers
+                .peers
+                .get(voter)
+                .is_some_and(|peer| peer.hears.contains(&leader))
         };
-        !heard.iter().any(|voter| *voter != self.me && hears_it(voter))
+        !heard
+            .iter()
+            .any(|voter| *voter != self.me && hears_it(voter))
     }
 }
 
@@ -85,7 +99,12 @@ pub(super) struct Candidacy {
 
 impl Candidacy {
     pub(super) fn heard_of(now: Instant) -> Self {
-        Self { ends: BTreeMap::new(), since: now, decide_at: None, stand_at: None }
+        Self {
+            ends: BTreeMap::new(),
+            since: now,
+            decide_at: None,
+            stand_at: None,
+        }
     }
 
     /// This node sees the loss; true the first time, when it has to tell the others.
@@ -110,8 +129,11 @@ impl Candidacy {
         if self.stand_at.is_some() {
             return;
         }
-        let others: Vec<NodeId> =
-            view.heard().into_iter().filter(|voter| *voter != view.me).collect();
+        let others: Vec<NodeId> = view
+            .heard()
+            .into_iter()
+            .filter(|voter| *voter != view.me)
+            .collect();
         let complete = others.iter().all(|voter| self.ends.contains_key(voter));
         if complete || self.decide_at.is_some_and(|at| now >= at) {
             let rank = self.rank(view, end);
@@ -143,7 +165,9 @@ impl Candidacy {
 
     /// When something has to be done next.
     pub(super) fn wake_at(&self) -> Instant {
-        self.stand_at.or(self.decide_at).unwrap_or(self.since + RETRY)
+        self.stand_at
+            .or(self.decide_at)
+            .unwrap_or(self.since + RETRY)
     }
 }
 
@@ -167,12 +191,22 @@ mod tests {
     }
 
     fn table(peers: &[(u64, PeerState)]) -> PeerTable {
-        PeerTable { peers: peers.iter().map(|(id, peer)| (NodeId(*id), peer.clone())).collect() }
+        PeerTable {
+            peers: peers
+                .iter()
+                .map(|(id, peer)| (NodeId(*id), peer.clone()))
+                .collect(),
+        }
     }
 
     fn view(me: u64, peers: &PeerTable, leader: u64) -> View<'_> {
         let leader = Some((NodeId(leader), SameLife::Yes));
-        View { me: NodeId(me), voters: &VOTERS, peers, leader }
+        View {
+            me: NodeId(me),
+            voters: &VOTERS,
+            peers,
+            leader,
+        }
     }
 
     fn opened(now: Instant) -> Candidacy {
@@ -214,7 +248,12 @@ mod tests {
     fn a_restarted_leader_is_replaced_though_it_is_heard() {
         let peers = table(&[(1, peer(true, &[1, 2, 3])), (3, peer(true, &[1, 2, 3]))]);
         let leader = Some((NodeId(1), SameLife::No));
-        let restarted = View { me: NodeId(2), voters: &VOTERS, peers: &peers, leader };
+        let restarted = View {
+            me: NodeId(2),
+            voters: &VOTERS,
+            peers: &peers,
+            leader,
+        };
         assert!(restarted.may_stand());
         assert!(!view(2, &peers, 1).may_stand());
     }

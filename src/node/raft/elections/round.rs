@@ -55,10 +55,25 @@ pub(in crate::node) struct Parts {
 
 impl Elections {
     pub(in crate::node) fn new(parts: Parts, survivors: Survivors) -> Self {
-        let Parts { me, host, claims, links, leaving } = parts;
+        let Parts {
+            me,
+            host,
+            claims,
+            links,
+            leaving,
+        } = parts;
         let peers = links.peers();
         let Survivors(words) = survivors;
-        Self { me, host, claims, links, peers, words, leaving, open: HashMap::new() }
+        Self {
+            me,
+            host,
+            claims,
+            links,
+            peers,
+            words,
+            leaving,
+            open: HashMap::new(),
+        }
     }
 
     /// Runs until the links close.
@@ -90,7 +105,10 @@ impl Elections {
     fn hear(&mut self, words: Words) -> bool {
         let now = Instant::now();
         for (group, end) in words.ends {
-            let candidacy = self.open.entry(group).or_insert_with(|| Candidacy::heard_of(now));
+            let candidacy = self
+                .open
+                .entry(group)
+                .or_insert_with(|| Candidacy::heard_of(now));
             candidacy.note(words.from, end);
         }
         true
@@ -101,7 +119,8 @@ impl Elections {
         let peers = self.peers.borrow_and_update().clone();
         let now = Instant::now();
         let groups = self.host.all();
-        self.open.retain(|id, _| groups.iter().any(|group| group.id() == *id));
+        self.open
+            .retain(|id, _| groups.iter().any(|group| group.id() == *id));
         let mut to_tell = Vec::new();
         let mut to_stand = Vec::new();
         for group in groups {
@@ -111,7 +130,10 @@ impl Elections {
                 self.close(group.id(), now);
                 continue;
             }
-            let candidacy = self.open.entry(group.id()).or_insert_with(|| Candidacy::heard_of(now));
+            let candidacy = self
+                .open
+                .entry(group.id())
+                .or_insert_with(|| Candidacy::heard_of(now));
             if candidacy.opens(now) {
                 to_tell.push((group.id(), end));
             }
@@ -131,7 +153,11 @@ impl Elections {
     /// There is nothing to stand for here; words that came early are kept for a moment, since
     /// this node may be the last to notice.
     fn close(&mut self, group: GroupId, now: Instant) {
-        if self.open.get(&group).is_some_and(|candidacy| candidacy.is_over(now)) {
+        if self
+            .open
+            .get(&group)
+            .is_some_and(|candidacy| candidacy.is_over(now))
+        {
             self.open.remove(&group);
         }
     }
@@ -139,14 +165,24 @@ impl Elections {
     fn view<'a>(&self, group: &'a Group, peers: &'a PeerTable) -> View<'a> {
         let standing = group.standing();
         let claim = self.claims.get(group.id());
-        let known = claim.as_ref().map_or(0, |claim| claim.term).max(group.first_term());
+        let known = claim
+            .as_ref()
+            .map_or(0, |claim| claim.term)
+            .max(group.first_term());
         let elected = standing.leader.filter(|_| standing.term > known);
         let leader = match (elected, claim) {
             (Some(leader), _) if leader != self.me.0 => Some((leader, SameLife::Yes)),
-            (_, Some(claim)) => claim.leader.map(|leader| (leader, self.life_of(leader, &claim, peers))),
+            (_, Some(claim)) => claim
+                .leader
+                .map(|leader| (leader, self.life_of(leader, &claim, peers))),
             _ => None,
         };
-        View { me: self.me.0, voters: group.voters(), peers, leader }
+        View {
+            me: self.me.0,
+            voters: group.voters(),
+            peers,
+            leader,
+        }
     }
 
     fn life_of(&self, leader: NodeId, claim: &Claim, peers: &PeerTable) -> SameLife {
@@ -155,7 +191,11 @@ impl Elections {
         } else {
             peers.peers.get(&leader).and_then(|peer| peer.boot)
         };
-        if boot == Some(claim.boot) { SameLife::Yes } else { SameLife::No }
+        if boot == Some(claim.boot) {
+            SameLife::Yes
+        } else {
+            SameLife::No
+        }
     }
 
     fn tell(&self, peers: &PeerTable, ends: &[(GroupId, Option<LogPosition>)]) {
@@ -165,7 +205,8 @@ impl Elections {
         let payload = encode(ends);
         let alive = peers.peers.iter().filter(|(_, peer)| peer.alive);
         for (peer, _) in alive {
-            self.links.cast(*peer, Service::Gossip, GroupId::METADATA, payload.clone());
+            self.links
+                .cast(*peer, Service::Gossip, GroupId::METADATA, payload.clone());
         }
     }
 }
@@ -185,6 +226,8 @@ fn encode(ends: &[(GroupId, Option<LogPosition>)]) -> Bytes {
 pub(in crate::node::raft) fn decode(from: NodeId, reader: &mut Reader) -> Result<Words, Malformed> {
     let count = reader.count(GroupId::LEN + 1)?;
     let one = |reader: &mut Reader| Ok((reader.group()?, reader.optional(Reader::position)?));
-    let ends = (0..count).map(|_| one(reader)).collect::<Result<_, Malformed>>()?;
+    let ends = (0..count)
+        .map(|_| one(reader))
+        .collect::<Result<_, Malformed>>()?;
     Ok(Words { from, ends })
 }

@@ -1,1 +1,7 @@
-//! groups
+//! The group coordinator.
+
+mod coordinator;
+mod group;
+mod limits;
+mod placement;
+mod records;

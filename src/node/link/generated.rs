@@ -1,0 +1,12 @@
+//! What tonic makes of `proto/peer.proto`; nothing else is in this module.
+
+#![expect(
+    clippy::pedantic,
+    clippy::allow_attributes,
+    missing_docs,
+    unreachable_pub,
+    dead_code,
+    reason = "generated code"
+)]
+
+tonic::include_proto!("chronik.peer");

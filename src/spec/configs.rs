@@ -14,6 +14,10 @@ use super::Settings;
 pub use broker_table::BROKER;
 pub use topic_table::TOPIC;
 
+/// The most bytes of records that one Fetch answer carries, its first batch apart: smaller than
+/// Kafka's 55 MiB, since all consumers of a laptop share the memory for answers.
+pub const FETCH_MAX_BYTES: usize = 16 << 20;
+
 /// The type of a config, as `DescribeConfigs` names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConfigType {

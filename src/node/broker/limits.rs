@@ -93,6 +93,13 @@ impl Budget {
             .expect("the budget is never closed")
     }
 
+    /// Gives back what a share holds beyond `bytes`.
+    pub(super) fn shrink(&self, mut share: Share, bytes: usize) -> Share {
+        let excess = share.num_permits().saturating_sub(Self::cost(bytes) as usize);
+        drop(share.split(excess));
+        share
+    }
+
     fn cost(bytes: usize) -> u32 {
         u32::try_from(bytes.div_ceil(1024)).expect("a frame is far below 4 TiB")
     }

@@ -2,7 +2,7 @@
 
 use super::ConfigType::{Boolean, Double, Int, List, Long, String};
 use super::Preset::{Computed, Text};
-use super::{ConfigKey, Takes};
+use super::{ConfigKey, FETCH_MAX_BYTES, Takes};
 use crate::spec::{SyncMode, defaults};
 
 /// Every broker config that is the same on all nodes, by name.
@@ -36,7 +36,7 @@ pub const BROKER: &[ConfigKey] = &[
     ),
     int(
         "fetch.max.bytes",
-        Text("16777216"),
+        Computed(|_| FETCH_MAX_BYTES.to_string()),
         "The most bytes of records that one Fetch answer carries, its first batch apart.",
     ),
     int(

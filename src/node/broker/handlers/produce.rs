@@ -47,11 +47,16 @@ type Outcome = Result<Appended, Refused>;
 /// A partition's outcome, or the way to it.
 type Pending = Either<BoxFuture<'static, Outcome>, std::future::Ready<Outcome>>;
 
+/// The outcomes of a request's partitions, by topic, in the order of the request.
+type Outcomes = Vec<(TopicName, Vec<(i32, Outcome)>)>;
+
 /// A request whose appends are enqueued.
 pub(in crate::node::broker) struct Started {
     version: i16,
     acks: i16,
-    topics: Vec<(TopicName, Vec<(i32, Pending)>)>,
+    topics: Vec<(TopicName, Vec<i32>)>,
+    /// One for each partition of each topic.
+    pending: Vec<Pending>,
 }
 
 /// Validates a request and enqueues its appends, in order.
@@ -74,12 +79,16 @@ pub(in crate::node::broker) fn start(
         timeout: bounded_timeout(request.timeout_ms),
         is_admin: client_id == Some(ADMIN_CLIENT),
     };
-    let topics = request.topic_data.into_iter();
-    Started {
+    let mut started = Started {
         version,
         acks: request.acks,
-        topics: topics.map(|topic| starter.topic(topic)).collect(),
+        topics: Vec::with_capacity(request.topic_data.len()),
+        pending: Vec::new(),
+    };
+    for topic in request.topic_data {
+        starter.topic(topic, &mut started);
     }
+    started
 }
 
 impl Started {
@@ -104,19 +113,19 @@ impl Started {
         }
     }
 
-    async fn outcomes(self) -> Vec<(TopicName, Vec<(i32, Outcome)>)> {
-        let mut outcomes = Vec::with_capacity(self.topics.len());
-        for (name, partitions) in self.topics {
-            let (indexes, pending): (Vec<i32>, Vec<Pending>) = partitions.into_iter().unzip();
-            let found = indexes.into_iter().zip(join_all(pending).await);
-            outcomes.push((name, found.collect()));
-        }
-        outcomes
+    async fn outcomes(self) -> Outcomes {
+        let mut outcomes = join_all(self.pending).await.into_iter();
+        let topics = self.topics.into_iter().map(|(name, indexes)| {
+            let count = indexes.len();
+            let found = indexes.into_iter().zip(outcomes.by_ref().take(count));
+            (name, found.collect())
+        });
+        topics.collect()
     }
 }
 
 impl Context {
-    fn count(&self, outcomes: &[(TopicName, Vec<(i32, Outcome)>)]) {
+    fn count(&self, outcomes: &Outcomes) {
         let every = outcomes.iter().flat_map(|(_, partitions)| partitions);
         let appended = every.filter(|(_, outcome)| outcome.is_ok()).count();
         self.stats.produced_batches.add(appended as u64);
@@ -141,18 +150,17 @@ struct Starter<'a> {
 }
 
 impl Starter<'_> {
-    fn topic(&self, data: TopicProduceData) -> (TopicName, Vec<(i32, Pending)>) {
+    fn topic(&self, data: TopicProduceData, started: &mut Started) {
         let topic = self.find(&data.name);
-        let partitions = data.partition_data.into_iter().map(|partition| {
-            let index = partition.index;
-            let pending = match topic {
+        let mut indexes = Vec::with_capacity(data.partition_data.len());
+        for partition in data.partition_data {
+            indexes.push(partition.index);
+            started.pending.push(match topic {
                 Ok(topic) => self.partition(topic, partition),
                 Err(code) => refused(code.into()),
-            };
-            (index, pending)
-        });
-        let partitions = partitions.collect();
-        (data.name, partitions)
+            });
+        }
+        started.topics.push((data.name, indexes));
     }
 
     fn find(&self, name: &str) -> Result<&TopicImage, ResponseError> {
@@ -235,7 +243,7 @@ fn now_ms() -> i64 {
 
 fn respond(
     version: i16,
-    outcomes: &[(TopicName, Vec<(i32, Outcome)>)],
+    outcomes: &Outcomes,
     leader: impl Fn(&str, i32) -> Option<LeaderHint>,
 ) -> ProduceResponse {
     let mut endpoints = BTreeMap::new();

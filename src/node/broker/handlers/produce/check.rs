@@ -136,8 +136,7 @@ impl Law {
 
 /// The batch and its largest timestamp, found out where the producer left it open.
 fn with_max_timestamp(batch: Bytes, header: &BatchHeader) -> Result<(Bytes, i64), Refused> {
-    let is_open = header.max_timestamp < header.base_timestamp.max(0);
-    if !is_open || header.base_timestamp < 0 {
+    if header.max_timestamp >= header.base_timestamp {
         return Ok((detached(batch), header.max_timestamp));
     }
     let mut own = BytesMut::from(&batch[..]);

@@ -70,6 +70,11 @@ impl Cluster {
         todo!("raft")
     }
 
+    /// Changes when a leader, a term or an ISR does.
+    pub(in crate::node) fn watch_leaders(&self) -> tokio::sync::watch::Receiver<u64> {
+        todo!("raft")
+    }
+
     /// Nodes held alive by the failure detector, this one included, in order.
     pub(in crate::node) fn live_nodes(&self) -> Vec<NodeId> {
         todo!("raft")

@@ -138,6 +138,13 @@ pub(in crate::node::groups) struct Write {
     pub(in crate::node::groups) done: Done,
 }
 
+impl Write {
+    /// The bytes of its keys and values.
+    pub(in crate::node::groups) fn len(&self) -> usize {
+        self.entries.iter().map(Entry::len).sum()
+    }
+}
+
 /// Collects what has to be done.
 #[derive(Debug, Default)]
 pub(in crate::node::groups) struct Effects {
@@ -153,14 +160,23 @@ impl Effects {
     }
 
     /// Answers a JoinGroup with an error.
-    pub(in crate::node::groups) fn refuse_join(&mut self, ticket: Ticket, code: ResponseError, member_id: &str) {
+    pub(in crate::node::groups) fn refuse_join(
+        &mut self,
+        ticket: Ticket,
+        code: ResponseError,
+        member_id: &str,
+    ) {
         let member_id = member_id.to_owned();
         let refused = JoinRefused { code, member_id };
         self.answers.push((ticket, Answer::Join(Err(refused))));
     }
 
     /// Answers a SyncGroup.
-    pub(in crate::node::groups) fn sync(&mut self, ticket: Ticket, result: Result<Synced, ResponseError>) {
+    pub(in crate::node::groups) fn sync(
+        &mut self,
+        ticket: Ticket,
+        result: Result<Synced, ResponseError>,
+    ) {
         self.answers.push((ticket, Answer::Sync(result)));
     }
 

@@ -275,7 +275,10 @@ impl Group {
         if member.waiting != Waiting::Join(ticket) || (result.is_ok() && !is_stable) {
             return;
         }
-        assert!(result.is_err() || same_generation, "a new generation answers all joins");
+        assert!(
+            result.is_err() || same_generation,
+            "a new generation answers all joins"
+        );
         member.waiting = Waiting::Nothing;
         member.heard(now.at);
         match result {

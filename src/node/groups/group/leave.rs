@@ -118,7 +118,10 @@ impl Group {
         let member = self.members.remove(id)?;
         self.unsynced.remove(id);
         if let Some(instance) = &member.instance
-            && self.statics.get(instance).is_some_and(|current| current == id)
+            && self
+                .statics
+                .get(instance)
+                .is_some_and(|current| current == id)
         {
             self.statics.remove(instance);
         }

@@ -15,7 +15,9 @@ impl Group {
         match self.state {
             State::Preparing(_) | State::Dead => return,
             State::Empty => return self.prepare_first(now, fx),
-            State::Completing { .. } => self.fail_syncs(ResponseError::RebalanceInProgress, now, fx),
+            State::Completing { .. } => {
+                self.fail_syncs(ResponseError::RebalanceInProgress, now, fx)
+            }
             State::Stable { .. } => {}
         }
         self.unsynced.clear();
@@ -129,7 +131,8 @@ impl Group {
             let member = self.member_mut(&id);
             member.is_new = false;
             member.heard(now.at);
-            if let Waiting::Join(ticket) = std::mem::replace(&mut member.waiting, Waiting::Nothing) {
+            if let Waiting::Join(ticket) = std::mem::replace(&mut member.waiting, Waiting::Nothing)
+            {
                 fx.joined(ticket, joined);
             }
             self.unsynced.insert(id);

@@ -63,9 +63,8 @@ impl Group {
         if sync.generation != self.generation {
             return Err(ResponseError::IllegalGeneration);
         }
-        let differs = |asked: &Option<String>, own: &Option<String>| {
-            asked.is_some() && asked != own
-        };
+        let differs =
+            |asked: &Option<String>, own: &Option<String>| asked.is_some() && asked != own;
         if differs(&sync.protocol_type, &self.protocol_type)
             || differs(&sync.protocol, &self.protocol)
         {

@@ -95,6 +95,8 @@ impl ClientError {
 pub struct ErrorCode(pub i16);
 
 impl ErrorCode {
+    /// The broker does not know what went wrong.
+    pub const UNKNOWN_SERVER_ERROR: Self = Self(-1);
     /// The leader has moved, or moves.
     pub const NOT_LEADER: Self = Self(6);
     /// The offset is outside of the log.

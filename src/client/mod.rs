@@ -9,6 +9,7 @@ mod api;
 mod connection;
 mod error;
 pub mod http;
+pub mod producer;
 mod wire;
 
 pub use api::Api;

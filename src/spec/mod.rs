@@ -3,6 +3,7 @@
 //! Pure data: no I/O, no clock, no async. Everything that crosses the process wall is here.
 
 mod cluster;
+pub mod configs;
 pub mod defaults;
 mod duration;
 mod ids;

@@ -1,1 +1,7 @@
 //! broker
+mod connection;
+mod intake;
+mod limits;
+mod outbox;
+mod server;
+mod stats;

@@ -43,6 +43,8 @@ pub(super) const APPEND_WAIT: Duration = Duration::from_secs(5);
 /// A request that finds its coordinator loading waits this long before it is told so: most
 /// loads end sooner, and each such answer is a line in a client's log.
 pub(super) const LOAD_WAIT: Duration = Duration::from_millis(500);
+/// A log that could not be read is read again after this time.
+pub(super) const LOAD_RETRY: Duration = Duration::from_millis(500);
 /// FindCoordinator waits this long for a leader.
 pub(super) const LEADER_WAIT: Duration = Duration::from_secs(1);
 /// Creation of `__consumer_offsets`.
@@ -51,6 +53,8 @@ pub(super) const CREATE_WAIT: Duration = Duration::from_secs(5);
 pub(super) const ANSWER_SLACK: Duration = Duration::from_secs(10);
 /// How often new partitions, deleted topics and old offsets are looked for.
 pub(super) const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// Kafka's `offsets.retention.check.interval.ms`.
+pub(super) const EXPIRE_EVERY: Duration = Duration::from_mins(10);
 /// Bytes read at a time while a partition is loaded.
 pub(super) const LOAD_CHUNK: usize = 1 << 20;
 

@@ -18,6 +18,7 @@ use kafka_protocol::ResponseError;
 
 use super::group::{Done, Effects, Group, Now, Write};
 pub(in crate::node::groups) use replay::ReplayMode;
+pub(in crate::node::groups) use requests::Commit;
 
 /// The groups of one partition.
 #[derive(Debug, Default)]

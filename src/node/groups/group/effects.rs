@@ -138,6 +138,13 @@ pub(in crate::node::groups) struct Write {
     pub(in crate::node::groups) done: Done,
 }
 
+impl Write {
+    /// The bytes of its keys and values.
+    pub(in crate::node::groups) fn len(&self) -> usize {
+        self.entries.iter().map(Entry::len).sum()
+    }
+}
+
 /// Collects what has to be done.
 #[derive(Debug, Default)]
 pub(in crate::node::groups) struct Effects {

@@ -133,26 +133,34 @@ impl Task {
             RequestKind::ApiVersions(request) => {
                 handlers::api_versions::handle(version, &request).into()
             }
-            RequestKind::Metadata(request) => {
-                handlers::metadata::handle(cx, version, &request).await.into()
-            }
+            RequestKind::Metadata(request) => handlers::metadata::handle(cx, version, &request)
+                .await
+                .into(),
             RequestKind::ListOffsets(request) => {
                 handlers::list_offsets::handle(cx, version, &request).into()
             }
             RequestKind::CreateTopics(request) => {
-                handlers::create_topics::handle(cx, version, &request).await.into()
+                handlers::create_topics::handle(cx, version, &request)
+                    .await
+                    .into()
             }
             RequestKind::DeleteTopics(request) => {
-                handlers::delete_topics::handle(cx, version, &request).await.into()
+                handlers::delete_topics::handle(cx, version, &request)
+                    .await
+                    .into()
             }
             RequestKind::InitProducerId(request) => {
-                handlers::init_producer_id::handle(cx, &request).await.into()
+                handlers::init_producer_id::handle(cx, &request)
+                    .await
+                    .into()
             }
             RequestKind::OffsetForLeaderEpoch(request) => {
                 handlers::offset_for_leader_epoch::handle(cx, &request).into()
             }
             RequestKind::DescribeConfigs(request) => {
-                handlers::describe_configs::handle(cx, version, &request).await.into()
+                handlers::describe_configs::handle(cx, version, &request)
+                    .await
+                    .into()
             }
             RequestKind::DescribeCluster(request) => {
                 handlers::describe_cluster::handle(cx, &request).into()

@@ -17,9 +17,10 @@ mod outbox;
 mod server;
 mod stats;
 
+use std::net::TcpListener;
 use std::sync::Arc;
 
-use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use self::connection::Shared;
@@ -28,29 +29,100 @@ use self::handlers::Context;
 use self::limits::{Budget, Limits};
 use super::cluster::Cluster;
 use super::groups::Groups;
+use crate::ports;
 
 pub(in crate::node) use stats::{ApiStats, BrokerStats, Counter, LATENCY_BOUNDS};
 
-/// Serves Kafka's protocol on these listeners until `shutdown`; returns when what was under way
-/// has been answered, or could not be in time.
-pub(in crate::node) async fn serve(
-    listeners: Vec<TcpListener>,
+/// The broker of this node.
+#[derive(Clone)]
+pub(in crate::node) struct Broker {
     cluster: Cluster,
     groups: Groups,
-    (stats, shutdown): (Arc<BrokerStats>, CancellationToken),
-) {
-    let limits = Limits::new(&cluster.spec().settings);
-    let context = Context {
-        cluster,
-        stats: Arc::clone(&stats),
-        outgoing: Budget::new(limits.budget_bytes),
-        shutdown: shutdown.clone(),
-    };
-    let shared = Shared {
-        service: Dispatcher::new(context, groups),
-        budget: Budget::new(limits.budget_bytes),
-        limits,
-        shutdown,
-    };
-    server::serve(listeners, Arc::new(shared), stats).await;
+    stats: Arc<BrokerStats>,
+}
+
+/// A broker over `cluster`, run as [`Broker::run`] says.
+pub(in crate::node) async fn run(
+    cluster: &Cluster,
+    open: watch::Receiver<bool>,
+    stopped: watch::Receiver<bool>,
+) -> String {
+    Broker::new(cluster.clone()).run(open, stopped).await
+}
+
+impl Broker {
+    /// The broker over this cluster; nothing runs yet.
+    pub(in crate::node) fn new(cluster: Cluster) -> Self {
+        Self {
+            groups: Groups::new(cluster.clone()),
+            cluster,
+            stats: Arc::default(),
+        }
+    }
+
+    /// What it counts.
+    pub(in crate::node) fn stats(&self) -> &Arc<BrokerStats> {
+        &self.stats
+    }
+
+    /// Opens the Kafka port when `open` says so and serves until `stopped` does. Ends with the
+    /// reason: the port cannot be bound, or what was under way has been answered.
+    pub(in crate::node) async fn run(
+        self,
+        mut open: watch::Receiver<bool>,
+        mut stopped: watch::Receiver<bool>,
+    ) -> String {
+        let shutdown = CancellationToken::new();
+        let serving = async {
+            let port = self.cluster.spec().ports.kafka;
+            let opened = open.wait_for(|open| *open);
+            match shutdown.run_until_cancelled(opened).await {
+                Some(Ok(_)) => match ports::bind_loopback(port) {
+                    Ok(listeners) => self.serve(listeners, shutdown.clone()).await,
+                    Err(error) => error.to_string(),
+                },
+                Some(Err(_)) | None => "stopped before it served".to_owned(),
+            }
+        };
+        let stopping = async {
+            // A sender that is gone stops it, too.
+            drop(stopped.wait_for(|stopped| *stopped).await);
+            shutdown.cancel();
+            self.groups.close().await;
+        };
+        let beside = async {
+            tokio::join!(self.groups.run(), stopping);
+            std::future::pending::<String>().await
+        };
+        tokio::select! {
+            reason = serving => reason,
+            never = beside => never,
+        }
+    }
+
+    /// Serves on these listeners until `shutdown`.
+    async fn serve(&self, listeners: Vec<TcpListener>, shutdown: CancellationToken) -> String {
+        let mut bound = Vec::with_capacity(listeners.len());
+        for listener in listeners {
+            match tokio::net::TcpListener::from_std(listener) {
+                Ok(listener) => bound.push(listener),
+                Err(error) => return format!("the Kafka port: {error}"),
+            }
+        }
+        let limits = Limits::new(&self.cluster.spec().settings);
+        let context = Context {
+            cluster: self.cluster.clone(),
+            stats: Arc::clone(&self.stats),
+            outgoing: Budget::new(limits.budget_bytes),
+            shutdown: shutdown.clone(),
+        };
+        let shared = Shared {
+            service: Dispatcher::new(context, self.groups.clone()),
+            budget: Budget::new(limits.budget_bytes),
+            limits,
+            shutdown,
+        };
+        server::serve(bound, Arc::new(shared), Arc::clone(&self.stats)).await;
+        "stopped".to_owned()
+    }
 }

@@ -53,8 +53,8 @@ mod tests {
     fn encodes_at_every_version() {
         let fixture = Fixture::new();
         encodes_at_all_versions(ApiKey::DescribeCluster, |version| {
-            let request = DescribeClusterRequest::default()
-                .with_include_cluster_authorized_operations(true);
+            let request =
+                DescribeClusterRequest::default().with_include_cluster_authorized_operations(true);
             let mut answers = vec![respond(&fixture.view(), &request)];
             if version >= 1 {
                 let controllers = request.with_endpoint_type(2);

@@ -142,10 +142,9 @@ struct Topics<'a> {
 impl Topics<'_> {
     fn answer(&self, request: &MetadataRequest, created: &Created) -> Vec<MetadataResponseTopic> {
         match &request.topics {
-            Some(asked) if !(asked.is_empty() && self.version <= EMPTY_MEANS_ALL) => asked
-                .iter()
-                .map(|asked| self.one(asked, created))
-                .collect(),
+            Some(asked) if !(asked.is_empty() && self.version <= EMPTY_MEANS_ALL) => {
+                asked.iter().map(|asked| self.one(asked, created)).collect()
+            }
             _ => {
                 let every = self.view.image.topics.values();
                 every.map(|topic| self.found(topic)).collect()
@@ -241,9 +240,9 @@ mod tests {
     use super::*;
 
     fn asks(names: &[&'static str]) -> MetadataRequest {
-        let topics = names.iter().map(|name| {
-            MetadataRequestTopic::default().with_name(Some(TopicName(text(*name))))
-        });
+        let topics = names
+            .iter()
+            .map(|name| MetadataRequestTopic::default().with_name(Some(TopicName(text(*name)))));
         MetadataRequest::default().with_topics(Some(topics.collect()))
     }
 
@@ -323,7 +322,10 @@ mod tests {
         assert_eq!((orphan.error_code, orphan.leader_id.0), (5, -1));
         assert_eq!(orphan.leader_epoch, 7);
         assert_eq!(orphan.offline_replicas, [1]);
-        assert_eq!((led.error_code, led.leader_id.0, led.leader_epoch), (0, 2, 7));
+        assert_eq!(
+            (led.error_code, led.leader_id.0, led.leader_epoch),
+            (0, 2, 7)
+        );
     }
 
     #[test]
@@ -331,7 +333,9 @@ mod tests {
         let mut fixture = Fixture::new();
         let id = fixture.topic("a", 1);
         let by = |id: TopicId| {
-            let asked = MetadataRequestTopic::default().with_name(None).with_topic_id(id.0);
+            let asked = MetadataRequestTopic::default()
+                .with_name(None)
+                .with_topic_id(id.0);
             let request = MetadataRequest::default().with_topics(Some(vec![asked]));
             answer(&fixture, &request).topics.remove(0)
         };

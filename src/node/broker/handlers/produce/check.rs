@@ -86,7 +86,10 @@ impl Law {
         }
         if self.version < ZSTD && header.compression()? == Compression::Zstd {
             let words = "zstd needs version 7 of Produce";
-            return Err(Refused::new(ResponseError::UnsupportedCompressionType, words));
+            return Err(Refused::new(
+                ResponseError::UnsupportedCompressionType,
+                words,
+            ));
         }
         Ok(())
     }
@@ -119,7 +122,10 @@ impl Law {
     }
 
     fn check_time(&self, base: i64, max: i64, topic: TopicConfigs<'_>) -> Result<(), Refused> {
-        let (before, after) = (topic.timestamp_before_max_ms(), topic.timestamp_after_max_ms());
+        let (before, after) = (
+            topic.timestamp_before_max_ms(),
+            topic.timestamp_after_max_ms(),
+        );
         let ahead = max.saturating_sub(self.now_ms);
         if ahead > after {
             let words = format!("a timestamp is {ahead} ms ahead, more than {after} ms");

@@ -5,6 +5,7 @@
 mod cluster;
 pub mod configs;
 pub mod defaults;
+mod duration;
 mod ids;
 mod node;
 mod report;
@@ -13,6 +14,7 @@ mod settings;
 mod status;
 
 pub use cluster::{ClusterSpec, PortPlan, Ports, Service};
+pub use duration::{DurationError, parse_duration, show_duration};
 pub use ids::{BootId, ClusterId, GroupId, NodeId, TopicId};
 pub use node::{NodeSpec, Peer};
 pub use report::{NodeExit, NodeReport};

@@ -8,9 +8,11 @@
 mod directory;
 mod name;
 mod places;
+mod relay;
 mod trouble;
 
 pub use directory::{ClusterDir, DirectoryError, Entry, find, list, sweep};
 pub use name::{BadName, ClusterName};
 pub use places::{PlaceError, Places};
+pub use relay::{ActiveFault, Fault, FaultError, FaultId, MAX_DELAY, Relays, Traffic, grammar};
 pub use trouble::{Trouble, TroubleCode};

@@ -156,9 +156,13 @@ impl Visit {
     fn leave(&self) {
         let mut presence = self.presence();
         let was = std::mem::replace(&mut *presence, Presence::Gone);
-        if let Presence::Guest(greeting) = was
-            && greeting.lane == Lane::Control
-        {
+        let Presence::Guest(greeting) = was else {
+            return;
+        };
+        if let Some(edge) = self.room.edges.get(&greeting.node) {
+            edge.depart(greeting);
+        }
+        if greeting.lane == Lane::Control {
             self.room.apply(greeting.node, Event::Left);
         }
     }
@@ -186,7 +190,7 @@ impl Peer for Door {
     ) -> Result<Response<Self::LinkStream>, Status> {
         let visit = &self.visit;
         let greeting = visit.enter(request.metadata()).map_err(|rejection| {
-            tracing::warn!(%rejection, "refused a HELLO");
+            visit.room.refused(&rejection);
             Status::from(rejection)
         })?;
         let (outbox, batches) = Outbox::new();

@@ -19,14 +19,16 @@ pub(super) async fn keep_control(room: Arc<Room>, peer: NodeId) {
     let (room, edge) = (&*room, &room.edges[&peer]);
     let mut pause = Pause::default();
     loop {
+        let mut since = Instant::now();
         let rest = match attempt(room, edge, Lane::Control).await {
             Ok(standing) => {
-                let since = Instant::now();
+                since = Instant::now();
                 use_control(room, edge, standing).await;
-                pause.after_loss(since.elapsed())
+                pause.after(since.elapsed())
             }
             Err(DialError::Rejected(_)) => tuning::REJECTED_PAUSE,
-            Err(_) => pause.after_failure(),
+            Err(DialError::Ended(_)) => pause.after(since.elapsed()),
+            Err(DialError::Silent(_)) => pause.next(),
         };
         // A notification that came during the attempt makes one more attempt at once.
         let _ = tokio::time::timeout(rest, edge.redial.notified()).await;
@@ -47,13 +49,12 @@ fn report(room: &Room, edge: &Edge, began: Instant, error: &DialError) {
     let reason = error.to_string();
     let event = match error {
         DialError::Silent(_) => Event::Silent { reason },
-        DialError::Ended(_) => Event::Ended { began, reason },
-        DialError::Rejected(_) => {
-            tracing::warn!(peer = %edge.id(), reason, "no link");
-            Event::Ended { began, reason }
-        }
+        DialError::Ended(_) | DialError::Rejected(_) => Event::Ended { began, reason },
     };
-    room.apply(edge.id(), event);
+    let news = room.apply(edge.id(), event);
+    if news && matches!(error, DialError::Rejected(_)) {
+        tracing::warn!(peer = %edge.id(), reason = %error, "no link");
+    }
 }
 
 async fn use_control(room: &Room, edge: &Edge, standing: Standing) {
@@ -145,16 +146,16 @@ impl Default for Pause {
 
 impl Pause {
     /// Doubles up to a bound; half of it is jitter, so that nodes do not dial in step.
-    fn after_failure(&mut self) -> Duration {
+    fn next(&mut self) -> Duration {
         let pause = self.0;
         self.0 = (pause * 2).min(tuning::LONGEST_PAUSE);
         pause.mul_f64(rand::random_range(0.5..1.0))
     }
 
-    /// None after a healthy link; a link that falls at once must not spin.
-    fn after_loss(&mut self, stood: Duration) -> Duration {
-        if stood < tuning::HEALTHY {
-            return self.after_failure();
+    /// None after what lasted; what falls at once must not spin.
+    fn after(&mut self, lasted: Duration) -> Duration {
+        if lasted < tuning::LASTING {
+            return self.next();
         }
         *self = Self::default();
         Duration::ZERO
@@ -168,12 +169,12 @@ mod tests {
     #[test]
     fn pauses_grow_to_their_bound_and_start_again() {
         let mut pause = Pause::default();
-        assert!(pause.after_failure() <= tuning::FIRST_PAUSE);
+        assert!(pause.next() <= tuning::FIRST_PAUSE);
         for _ in 0..20 {
-            assert!(pause.after_failure() <= tuning::LONGEST_PAUSE);
+            assert!(pause.next() <= tuning::LONGEST_PAUSE);
         }
-        assert!(pause.after_failure() >= tuning::LONGEST_PAUSE / 2);
-        assert_eq!(pause.after_loss(tuning::HEALTHY), Duration::ZERO);
-        assert!(pause.after_loss(Duration::ZERO) <= tuning::FIRST_PAUSE);
+        assert!(pause.next() >= tuning::LONGEST_PAUSE / 2);
+        assert_eq!(pause.after(tuning::LASTING), Duration::ZERO);
+        assert!(pause.after(Duration::ZERO) <= tuning::FIRST_PAUSE);
     }
 }

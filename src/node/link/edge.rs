@@ -115,10 +115,7 @@ impl Edge {
         greeting: Greeting,
         close: CancellationToken,
     ) -> Result<(), Rejection> {
-        let mut accepted = lock(match greeting.lane {
-            Lane::Control => &self.accepted_control,
-            Lane::Bulk => &self.accepted_bulk,
-        });
+        let mut accepted = self.accepted(greeting.lane);
         if let Some(older) = &*accepted {
             let newer_stands =
                 older.greeting.boot == greeting.boot && older.greeting.attempt > greeting.attempt;
@@ -132,6 +129,19 @@ impl Edge {
         }
         *accepted = Some(Accepted { greeting, close });
         Ok(())
+    }
+
+    /// A stream that was let in is gone.
+    pub(super) fn depart(&self, greeting: Greeting) {
+        self.accepted(greeting.lane)
+            .take_if(|accepted| accepted.greeting == greeting);
+    }
+
+    fn accepted(&self, lane: Lane) -> MutexGuard<'_, Option<Accepted>> {
+        lock(match lane {
+            Lane::Control => &self.accepted_control,
+            Lane::Bulk => &self.accepted_bulk,
+        })
     }
 
     /// The peer's id.

@@ -3,9 +3,7 @@
 #![expect(
     clippy::pedantic,
     clippy::allow_attributes,
-    missing_docs,
     unreachable_pub,
-    dead_code,
     reason = "generated code"
 )]
 

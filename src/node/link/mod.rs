@@ -87,6 +87,9 @@ pub(in crate::node) enum LinkError {
 }
 
 /// Handles what peers send; one per node.
+///
+/// A payload is a slice of the batch that it came in (up to 1 MiB, or its own size): copy what
+/// is kept for long.
 pub(in crate::node) trait Inbox: Send + Sync + 'static {
     /// A request. Called in arrival order per connection and must not block; the future is
     /// polled apart, its error goes to the caller as [`LinkError::Refused`].
@@ -145,6 +148,10 @@ impl Drop for Handle {
 
 impl Links {
     /// Binds the Raft port, dials every peer, pings and judges.
+    #[expect(
+        clippy::unused_async,
+        reason = "it needs a runtime to run in, and says so"
+    )]
     pub(in crate::node) async fn start(
         spec: &NodeSpec,
         boot: BootId,

@@ -14,11 +14,11 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::PeerTable;
 use super::detector::{Detector, Event, Wake};
 use super::edge::Edge;
 use super::generated::Ping;
-use super::hello::Identity;
-use super::{PeerTable, detector};
+use super::hello::{Identity, Rejection};
 use crate::spec::{BootId, NodeId, NodeSpec};
 
 /// The shared state of one node's links.
@@ -35,6 +35,7 @@ pub(super) struct Room {
     table: watch::Sender<PeerTable>,
     leaving: AtomicBool,
     pings: AtomicU64,
+    last_refusal: Mutex<String>,
 }
 
 impl Room {
@@ -52,6 +53,7 @@ impl Room {
             detector: Mutex::new(detector),
             leaving: AtomicBool::new(false),
             pings: AtomicU64::new(0),
+            last_refusal: Mutex::default(),
         }
     }
 
@@ -71,8 +73,8 @@ impl Room {
         self.ping_all(&self.detector());
     }
 
-    /// Takes in one event and does what follows from it.
-    pub(super) fn apply(&self, peer: NodeId, event: Event) {
+    /// Takes in one event and does what follows from it; whether it was news for the table.
+    pub(super) fn apply(&self, peer: NodeId, event: Event) -> bool {
         let mut detector = self.detector();
         let effects = detector.on(peer, Instant::now(), event);
         if effects.publish {
@@ -86,6 +88,17 @@ impl Room {
             && let Some(edge) = self.edges.get(&peer)
         {
             edge.redial.notify_one();
+        }
+        effects.publish
+    }
+
+    /// Tells of a refused HELLO, once for each run of equal ones: its sender tries again.
+    pub(super) fn refused(&self, rejection: &Rejection) {
+        let words = rejection.to_string();
+        let mut last = self.last_refusal.lock().expect("nothing panics with it");
+        if *last != words {
+            tracing::warn!(words, "refused a HELLO");
+            *last = words;
         }
     }
 
@@ -124,7 +137,7 @@ impl Room {
     }
 
     /// Encodes one ping and gives it to every standing link.
-    fn ping_all(&self, detector: &detector::Detector) {
+    fn ping_all(&self, detector: &Detector) {
         let ping = Bytes::from(self.ping(detector).encode_to_vec());
         for edge in self.edges.values() {
             if let Some(wire) = edge.control() {

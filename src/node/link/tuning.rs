@@ -13,13 +13,14 @@ pub(super) const HELLO_DEADLINE: Duration = Duration::from_secs(2);
 pub(super) const MAX_STRANGERS: usize = 256;
 /// The first pause after a failed attempt.
 pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(2);
-/// The longest pause: a dead peer costs ten refused connects a second, and a peer that comes
-/// back is dialled as soon as its own HELLO arrives.
-pub(super) const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+/// The longest pause: waking up for a peer that stays dead costs more than the refused connect,
+/// and a peer that comes back is dialled as soon as its own HELLO arrives.
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 /// After a HELLO was not believed: only a person changes that.
 pub(super) const REJECTED_PAUSE: Duration = Duration::from_secs(1);
-/// A stream that stood this long was healthy: its loss is followed by an attempt at once.
-pub(super) const HEALTHY: Duration = Duration::from_millis(100);
+/// A stream that stood this long was healthy, and an attempt that hung this long before it ended
+/// has seen something change (a healed cut, say): the next attempt is made at once.
+pub(super) const LASTING: Duration = Duration::from_millis(100);
 /// A bulk connection without a call for this long is closed.
 pub(super) const BULK_IDLE: Duration = Duration::from_secs(30);
 /// Requests of one connection that are being handled; more are answered with a failure.

@@ -13,6 +13,8 @@ mod head;
 mod length;
 mod request;
 mod response;
+#[cfg(test)]
+mod tests;
 
 pub use error::FrameError;
 pub use head::{RequestHead, peek};

@@ -15,17 +15,8 @@ use nix::fcntl::{Flock, FlockArg};
 use super::{ClusterDir, DirectoryError, MARKER, create_file, create_private, io_error};
 use crate::supervisor::name::ClusterName;
 use crate::supervisor::places::Places;
+use crate::supervisor::request::Home;
 
-/// Where a new cluster is to live.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::supervisor) enum Home {
-    /// In its entry under the data directory.
-    Default,
-    /// In a directory of the user's choice; absolute.
-    Chosen(PathBuf),
-    /// In a fresh temporary directory that is removed at the end.
-    Ephemeral,
-}
 
 /// How an attempt to take a directory ended.
 pub(in crate::supervisor) enum Claim {

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use crate::spec::{ClusterSpec, NodeId, NodeSpec, SealError, seal, unseal};
 
 pub use catalog::{Entry, find, list, sweep};
-pub(super) use claim::{Claim, ClaimedDir, Home, claim};
+pub(super) use claim::{Claim, ClaimedDir, claim};
 
 const MARKER: &str = ".chronik-dev";
 const SPEC: &str = "cluster.json";

@@ -2,6 +2,7 @@ use super::*;
 use crate::spec::{ClusterId, PortPlan, Ports, Settings};
 use crate::supervisor::name::ClusterName;
 use crate::supervisor::places::Places;
+use crate::supervisor::request::Home;
 
 fn places(root: &Path) -> Places {
     Places {

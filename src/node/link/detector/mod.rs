@@ -18,6 +18,10 @@ use crate::spec::{BootId, NodeId, defaults};
 /// Lateness below this is a timer's ordinary grain and is not granted to anybody.
 const TIMER_GRAIN: Duration = Duration::from_millis(10);
 
+/// A ping that comes in this long before our own are due sends them now. So the nodes of one
+/// machine fall into step and wake it once for each round, not once for each node.
+const IN_STEP: Duration = Duration::from_millis(25);
+
 /// What happened to one peer.
 #[derive(Debug, Clone)]
 pub(super) enum Event {
@@ -103,13 +107,22 @@ struct Peer {
     /// Silence until then means dead.
     deadline: Instant,
     heard_at: Option<Instant>,
-    dead: bool,
-    /// Since it was last heard, our lateness has once earned it a whole ping interval.
-    reprieved: bool,
+    life: Life,
     leaving: bool,
     hears: BTreeSet<NodeId>,
     /// How our dialling fares, in words.
     reason: Option<String>,
+}
+
+/// What is held of a peer's life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Life {
+    /// Not known to be dead.
+    Alive,
+    /// The same; since it was last heard, our lateness has once earned it a ping interval.
+    Reprieved,
+    /// Proven dead, or silent for too long.
+    Dead,
 }
 
 impl Detector {
@@ -148,8 +161,13 @@ impl Detector {
             return Effects::default();
         };
         let was_heard = peer.is_heard();
+        let is_ping = matches!(event, Event::Pinged { .. });
         let mut effects = peer.on(now, event);
         effects.ping |= peer.is_heard() != was_heard;
+        effects.ping |= is_ping && now + IN_STEP >= self.ping_at;
+        if effects.ping {
+            self.ping_at = now + defaults::PING_EVERY;
+        }
         effects
     }
 
@@ -164,7 +182,7 @@ impl Detector {
         if ping_due {
             self.ping_at = now.max(self.ping_at) + defaults::PING_EVERY;
         }
-        let alive = self.peers.values().filter(|peer| !peer.dead);
+        let alive = self.peers.values().filter(|peer| peer.is_alive());
         let deadline = alive.map(|peer| peer.deadline).min();
         self.appointment = deadline.map_or(self.ping_at, |at| at.min(self.ping_at));
         Wake {
@@ -194,8 +212,7 @@ impl Peer {
             lost_at: None,
             deadline: now + defaults::DEAD_AFTER,
             heard_at: None,
-            dead: false,
-            reprieved: false,
+            life: Life::Alive,
             leaving: false,
             hears: BTreeSet::new(),
             reason: Some("not dialled yet".to_owned()),
@@ -211,7 +228,7 @@ impl Peer {
         };
         PeerState {
             linked,
-            alive: !self.dead,
+            alive: self.is_alive(),
             boot: self.boot,
             hears: self.hears.clone(),
             leaving: self.leaving,
@@ -220,7 +237,11 @@ impl Peer {
     }
 
     fn is_heard(&self) -> bool {
-        self.heard_at.is_some() && !self.dead
+        self.heard_at.is_some() && self.is_alive()
+    }
+
+    fn is_alive(&self) -> bool {
+        self.life != Life::Dead
     }
 
     fn on(&mut self, now: Instant, event: Event) -> Effects {
@@ -296,7 +317,7 @@ impl Peer {
         if self.boot != Some(boot) {
             return Effects::default();
         }
-        let mut changed = self.dead || self.leaving != leaving;
+        let mut changed = !self.is_alive() || self.leaving != leaving;
         self.live(now);
         self.leaving = leaving;
         if !self.hears.iter().eq(heard) {
@@ -317,8 +338,7 @@ impl Peer {
     }
 
     fn live(&mut self, now: Instant) {
-        self.dead = false;
-        self.reprieved = false;
+        self.life = Life::Alive;
         self.lost_at = None;
         self.heard_at = Some(now);
         self.deadline = now + defaults::DEAD_AFTER;
@@ -333,8 +353,8 @@ impl Peer {
     fn grant(&mut self, now: Instant, late: Duration) {
         self.deadline = (self.deadline + late).min(now + defaults::DEAD_AFTER);
         let moment = now + defaults::PING_EVERY;
-        if self.deadline < moment && !self.reprieved {
-            self.reprieved = true;
+        if self.deadline < moment && self.life == Life::Alive {
+            self.life = Life::Reprieved;
             self.deadline = moment;
         }
     }
@@ -346,7 +366,7 @@ impl Peer {
     /// Whether it was alive until now.
     fn die(&mut self) -> bool {
         self.hears.clear();
-        !std::mem::replace(&mut self.dead, true)
+        std::mem::replace(&mut self.life, Life::Dead) != Life::Dead
     }
 
     fn explain(&mut self, reason: String) -> bool {

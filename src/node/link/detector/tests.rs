@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 const PEER: NodeId = NodeId(2);
@@ -287,6 +289,19 @@ fn a_timers_grain_is_not_lateness() {
 }
 
 #[test]
+fn a_ping_shortly_before_ours_are_due_sends_them_in_step() {
+    let mut bench = Bench::linked();
+    bench.run(20);
+    assert!(!bench.ping(&[2, 3]).ping, "ours went out just now");
+    bench.run(20);
+    assert!(bench.ping(&[2, 3]).ping);
+    assert!(!bench.ping(&[2, 3]).ping, "once");
+    let due = bench.now + defaults::PING_EVERY;
+    bench.run(45);
+    assert_eq!(bench.detector.appointment, due);
+}
+
+#[test]
 fn peers_are_judged_apart() {
     let mut bench = Bench::linked();
     bench.run(200);
@@ -304,4 +319,82 @@ fn a_stranger_changes_nothing() {
     let effects = bench.detector.on(NodeId(9), bench.now, event);
     assert_eq!(effects, Effects::default());
     assert_eq!(bench.detector.table().peers.len(), 2);
+}
+
+/// One step of a random, lawful history of one peer.
+#[derive(Debug, Clone)]
+enum Step {
+    Dial,
+    Refuse,
+    Lose,
+    Greet,
+    Leave,
+    Ping(bool, Vec<u64>),
+    Wait(u64),
+    Stall(u64),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let heard = proptest::collection::vec(1..4_u64, 0..3);
+    let step = prop_oneof![
+        Just(Step::Dial),
+        Just(Step::Refuse),
+        Just(Step::Lose),
+        Just(Step::Greet),
+        Just(Step::Leave),
+        (any::<bool>(), heard).prop_map(|(leaving, heard)| Step::Ping(leaving, heard)),
+        (0..300_u64).prop_map(Step::Wait),
+        (0..2000_u64).prop_map(Step::Stall),
+    ];
+    proptest::collection::vec(step, 1..60)
+}
+
+impl Bench {
+    /// Takes a step if it is lawful now; returns whether the table was published.
+    fn take(&mut self, step: Step) -> bool {
+        let peer = &self.detector.peers[&PEER];
+        let (out, inbound) = (peer.out, peer.inbound);
+        match step {
+            Step::Dial if !out => self.on(Event::Dialled { boot: BOOT }).publish,
+            Step::Refuse if !out => self.ended().publish,
+            Step::Lose if out => self.lost().publish,
+            Step::Greet => self.on(Event::Greeted { boot: BOOT }).publish,
+            Step::Leave if inbound > 0 => self.on(Event::Left).publish,
+            Step::Ping(leaving, heard) => {
+                let heard = heard.into_iter().map(NodeId).collect();
+                let boot = BOOT;
+                self.on(Event::Pinged {
+                    boot,
+                    leaving,
+                    heard,
+                })
+                .publish
+            }
+            Step::Wait(ms) => self.run(ms),
+            Step::Stall(ms) => {
+                self.now += Duration::from_millis(ms);
+                self.detector.wake(self.now).publish
+            }
+            _ => false,
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_changed_table_is_always_published(steps in steps()) {
+        let mut bench = Bench::new();
+        for step in steps {
+            let before = bench.detector.table();
+            let heard = bench.heard();
+            let published = bench.take(step);
+            let after = bench.detector.table();
+            prop_assert!(published || before == after);
+            let state = bench.state();
+            prop_assert!(state.alive || state.hears.is_empty());
+            prop_assert_eq!(state.linked, state.reason.is_none());
+            prop_assert!(bench.heard() == heard || published);
+            prop_assert!(bench.detector.appointment <= bench.now.max(bench.detector.ping_at));
+        }
+    }
 }

@@ -93,7 +93,7 @@ async fn tls_is_closed() {
 
 #[tokio::test]
 async fn garbage_is_closed() {
-    assert!(closes(&[0xff; 65_536]).await);
+    assert!(closes(&vec![0xff; 65_536]).await);
 }
 
 #[tokio::test]

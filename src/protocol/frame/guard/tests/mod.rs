@@ -1,5 +1,6 @@
 //! The table against the codec, and the walker against liars.
 
+mod golden;
 mod maker;
 
 use bytes::{Bytes, BytesMut};
@@ -125,8 +126,7 @@ fn the_codec_knows_no_tag_that_the_table_does_not() {
                 "{subject:?}, tag {tag}"
             );
             if let Err(error) = through_codec(subject, &made.frame) {
-                let why =
-                    error.to_string() + &error.source().map_or(String::new(), |e| e.to_string());
+                let why = format!("{error} {:?}", error.source());
                 assert!(
                     why.contains("is not valid for version"),
                     "{subject:?}, tag {tag}: {why}"

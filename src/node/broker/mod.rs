@@ -17,9 +17,9 @@ mod outbox;
 mod server;
 mod stats;
 
-use std::net::TcpListener;
 use std::sync::Arc;
 
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -102,13 +102,6 @@ impl Broker {
 
     /// Serves on these listeners until `shutdown`.
     async fn serve(&self, listeners: Vec<TcpListener>, shutdown: CancellationToken) -> String {
-        let mut bound = Vec::with_capacity(listeners.len());
-        for listener in listeners {
-            match tokio::net::TcpListener::from_std(listener) {
-                Ok(listener) => bound.push(listener),
-                Err(error) => return format!("the Kafka port: {error}"),
-            }
-        }
         let limits = Limits::new(&self.cluster.spec().settings);
         let context = Context {
             cluster: self.cluster.clone(),
@@ -122,7 +115,7 @@ impl Broker {
             limits,
             shutdown,
         };
-        server::serve(bound, Arc::new(shared), Arc::clone(&self.stats)).await;
+        server::serve(listeners, Arc::new(shared), Arc::clone(&self.stats)).await;
         "stopped".to_owned()
     }
 }

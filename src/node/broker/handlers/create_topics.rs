@@ -16,7 +16,7 @@ use kafka_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse};
 
 use super::checks::{check_new_name, refusal};
 use super::{Context, bounded_timeout, text};
-use crate::node::cluster::{NewTopic, Refusal};
+use crate::node::cluster::{Check, NewTopic, Refusal};
 use crate::node::metadata::{MetadataImage, TopicImage};
 use crate::spec::configs::{self, Layers, Scope};
 use crate::spec::{NodeId, NodeSpec};
@@ -37,14 +37,13 @@ pub(in crate::node::broker) async fn handle(
     let wanted = plans.iter().filter_map(|plan| plan.as_ref().ok()).cloned();
     let wanted: Vec<NewTopic> = wanted.collect();
     let timeout = bounded_timeout(request.timeout_ms);
+    let check = match request.validate_only {
+        true => Check::Only,
+        false => Check::AndDo,
+    };
     let mut created = match wanted.is_empty() {
         true => Vec::new(),
-        false => {
-            let only_checked = request.validate_only;
-            cx.cluster
-                .create_topics(wanted, timeout, only_checked)
-                .await
-        }
+        false => cx.cluster.create_topics(wanted, timeout, check).await,
     }
     .into_iter();
     let answers = plans.into_iter().map(|plan| {

@@ -50,12 +50,11 @@ pub(in crate::node::broker) async fn handle(
     }
     .into_iter();
     let answers = found.into_iter().map(|one| {
-        let answer = |_| {
-            deleted
-                .next()
-                .expect("as many answers as topics were asked for")
-        };
-        one.and_then(|id| answer(id).map(|()| id))
+        let id = one?;
+        let answer = deleted
+            .next()
+            .expect("as many answers as topics were asked for");
+        answer.map(|()| id)
     });
     respond(version, asked, answers.collect())
 }

@@ -74,7 +74,7 @@ mod tests {
         let ports: Vec<i32> = answer.brokers.iter().map(|broker| broker.port).collect();
         assert_eq!(ports, [9092, 9192, 9292]);
         assert_eq!(answer.controller_id, 2);
-        assert_eq!(answer.cluster_id, fixture.spec.cluster_id.to_string());
+        assert_eq!(&*answer.cluster_id, fixture.spec.cluster_id.to_string());
         fixture.kill(2);
         let answer = respond(&fixture.view(), &DescribeClusterRequest::default());
         assert_eq!(answer.brokers.len(), 2);

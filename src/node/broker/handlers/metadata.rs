@@ -18,7 +18,7 @@ use kafka_protocol::messages::{MetadataRequest, MetadataResponse, TopicName};
 use super::checks::{check_new_name, cluster_operations, topic_operations};
 use super::view::{View, broker_id};
 use super::{Context, text};
-use crate::node::cluster::{NewTopic, Refusal};
+use crate::node::cluster::{Check, NewTopic, Refusal};
 use crate::node::metadata::{MetadataImage, PartitionImage, TopicImage};
 use crate::protocol::topic::valid_name;
 use crate::spec::{TopicId, defaults};
@@ -77,7 +77,7 @@ async fn create(cx: &Context, names: BTreeSet<String>) -> Created {
     }
     let topics = wanted.iter().map(with_defaults).collect();
     let wait = defaults::AUTO_CREATE_WAIT;
-    let answers = cx.cluster.create_topics(topics, wait, false).await;
+    let answers = cx.cluster.create_topics(topics, wait, Check::AndDo).await;
     let answers = answers.into_iter().map(|answer| answer.map_err(retriable));
     created.extend(wanted.into_iter().zip(answers));
     created

@@ -17,7 +17,6 @@ use crate::supervisor::name::ClusterName;
 use crate::supervisor::places::Places;
 use crate::supervisor::request::Home;
 
-
 /// How an attempt to take a directory ended.
 pub(in crate::supervisor) enum Claim {
     /// It is ours.

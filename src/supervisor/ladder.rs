@@ -72,6 +72,11 @@ impl Ladder {
         }
     }
 
+    /// How many brokers each awaited node must name in its Metadata.
+    pub(super) fn brokers_wanted(&self) -> usize {
+        self.required.max(1)
+    }
+
     /// Where the cluster is on the ladder.
     pub(super) fn progress(&self, known: &Known) -> Progress {
         let goal = self.goal(known);
@@ -133,7 +138,7 @@ impl Ladder {
         if let Some(on) = missing_index(facts, goal) {
             return Some((PhaseName::Applied, on));
         }
-        let wanted = self.required.max(1);
+        let wanted = self.brokers_wanted();
         if facts.brokers.is_none_or(|brokers| brokers < wanted) {
             return Some((PhaseName::Brokers, missing_brokers(facts, wanted)));
         }

@@ -150,6 +150,14 @@ impl Slot {
         self.kill_at = Some(kill_at);
     }
 
+    /// Sends a signal of the user's choice; an end by it counts as asked for.
+    pub(super) fn signal(&mut self, signal: Signal) {
+        if ends_a_process(signal) {
+            self.state = self.state.stopping();
+        }
+        self.order(Order::Signal(signal));
+    }
+
     /// Kills the process.
     pub(super) fn kill(&mut self) {
         self.state = self.state.stopping();
@@ -195,4 +203,13 @@ impl Slot {
         let said = self.said.clone().or_else(|| self.facts.not_ready.clone());
         Some(said.unwrap_or_else(|| String::from("its first report")))
     }
+}
+
+/// Whether a signal ends a process that does not handle it and is no debugging aid.
+pub(super) fn ends_a_process(signal: Signal) -> bool {
+    use Signal::{SIGABRT, SIGBUS, SIGFPE, SIGHUP, SIGILL, SIGINT, SIGKILL, SIGQUIT, SIGSEGV, SIGTERM};
+    matches!(
+        signal,
+        SIGABRT | SIGBUS | SIGFPE | SIGHUP | SIGILL | SIGINT | SIGKILL | SIGQUIT | SIGSEGV | SIGTERM
+    )
 }

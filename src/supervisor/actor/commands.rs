@@ -85,7 +85,7 @@ impl Supervisor {
                     slot.kill();
                     slot.broken = broken("kill", node, until(Undo::Start));
                 } else {
-                    slot.order(Order::Signal(signal));
+                    slot.signal(signal);
                 }
             }
             Fate::Stop if slot.runs() => {

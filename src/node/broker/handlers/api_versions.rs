@@ -94,7 +94,10 @@ mod tests {
             assert_eq!(handle(3, &named("a", bad)).error_code, 42, "{bad:?}");
             assert_eq!(handle(2, &named(bad, "1")).error_code, 0);
         }
-        assert_eq!(handle(3, &named("apache-kafka-java", "4.1.0")).error_code, 0);
+        assert_eq!(
+            handle(3, &named("apache-kafka-java", "4.1.0")).error_code,
+            0
+        );
     }
 
     #[test]

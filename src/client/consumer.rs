@@ -4,7 +4,8 @@
 //! When a fetch fails the other brokers are asked in turn who leads, and reading goes on where it
 //! was; what failed is told. Records of one partition come in order, partitions in any.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
@@ -165,7 +166,7 @@ pub struct Consumer {
     turn: usize,
     refreshing: bool,
     work: FuturesUnordered<Work>,
-    told: std::collections::VecDeque<Consumed>,
+    told: VecDeque<Consumed>,
     last: Option<CallError>,
 }
 
@@ -186,7 +187,7 @@ impl Consumer {
             turn: 0,
             refreshing: false,
             work: FuturesUnordered::new(),
-            told: std::collections::VecDeque::new(),
+            told: VecDeque::new(),
             last: None,
         };
         consumer.learn(&view);
@@ -469,11 +470,13 @@ async fn leader_of<'a>(
     admins: &'a mut BTreeMap<NodeId, Admin>,
 ) -> Result<&'a Admin, CallError> {
     let node = reader.leader.unwrap_or_default();
-    if !admins.contains_key(&node) {
-        let addr = addrs.get(&node).copied().unwrap_or(bootstrap[0]);
-        admins.insert(node, Admin::connect(addr, TIMEOUT).await?);
+    match admins.entry(node) {
+        Entry::Occupied(known) => Ok(known.into_mut()),
+        Entry::Vacant(unknown) => {
+            let addr = addrs.get(&node).copied().unwrap_or(bootstrap[0]);
+            Ok(unknown.insert(Admin::connect(addr, TIMEOUT).await?))
+        }
     }
-    Ok(&admins[&node])
 }
 
 async fn fetch_from(

@@ -272,7 +272,7 @@ fn produce(id: i32, state: &mut State, asked: ProduceRequest) -> ProduceResponse
             let partitions = state.topics.get_mut(&topic.name.to_string()).unwrap();
             let partition = &mut partitions[data.index as usize];
             let result = PartitionProduceResponse::default().with_index(data.index);
-            results.push(match partition.produce(id, batch) {
+            results.push(match partition.produce(id, &batch) {
                 Ok(offset) => result.with_base_offset(offset),
                 Err(code) => result.with_base_offset(-1).with_error_code(code),
             });
@@ -284,14 +284,14 @@ fn produce(id: i32, state: &mut State, asked: ProduceRequest) -> ProduceResponse
 }
 
 impl Partition {
-    fn produce(&mut self, broker: i32, batch: Bytes) -> Result<i64, i16> {
+    fn produce(&mut self, broker: i32, batch: &Bytes) -> Result<i64, i16> {
         if self.leader != broker {
             return Err(6);
         }
         if let Some(code) = self.refusals.pop_front() {
             return Err(code);
         }
-        let offset = self.append(&batch)?;
+        let offset = self.append(batch)?;
         self.append_and_refuse.take().map_or(Ok(offset), Err)
     }
 

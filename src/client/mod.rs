@@ -16,6 +16,7 @@ mod error;
 mod fake;
 pub mod http;
 pub mod latency;
+pub mod partitioner;
 pub mod producer;
 pub mod read;
 pub mod steady;

@@ -40,7 +40,9 @@ pub enum Selector {
 
 /// A text that selects nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} selects no nodes: expected 2, node-2, 1,3, leader, leader:TOPIC/PARTITION, follower, any, minority, majority or all")]
+#[error(
+    "{0:?} selects no nodes: expected 2, node-2, 1,3, leader, leader:TOPIC/PARTITION, follower, any, minority, majority or all"
+)]
 pub struct BadSelector(pub String);
 
 impl FromStr for Selector {
@@ -189,7 +191,12 @@ impl Field {
     /// Candidates that do not lead, the last one first.
     fn followers(&self) -> Vec<NodeId> {
         let follows = |node: &&NodeId| Some(**node) != self.leader;
-        self.candidates.iter().rev().filter(follows).copied().collect()
+        self.candidates
+            .iter()
+            .rev()
+            .filter(follows)
+            .copied()
+            .collect()
     }
 
     fn followers_first(&self) -> Vec<NodeId> {
@@ -205,7 +212,8 @@ impl Field {
     }
 
     fn leader_candidate(&self) -> Option<NodeId> {
-        self.leader.filter(|leader| self.candidates.contains(leader))
+        self.leader
+            .filter(|leader| self.candidates.contains(leader))
     }
 }
 
@@ -241,15 +249,32 @@ mod tests {
     #[test]
     fn what_cannot_be_resolved_says_why() {
         let missing = resolve("4", 3, None).unwrap_err();
-        assert_eq!(missing.to_string(), "there is no node-4 in a cluster of 3 nodes");
+        assert_eq!(
+            missing.to_string(),
+            "there is no node-4 in a cluster of 3 nodes"
+        );
         assert_eq!(resolve("leader", 3, None), Err(Unresolved::NoLeader));
         let few = resolve("follower", 1, Some(1)).unwrap_err();
-        assert_eq!(few.to_string(), "follower wants 1 node(s), and 0 can be chosen");
+        assert_eq!(
+            few.to_string(),
+            "follower wants 1 node(s), and 0 can be chosen"
+        );
     }
 
     #[test]
     fn nonsense_is_refused() {
-        for text in ["", "0", "x", "1,", "leader:", "leader:t", "leader:/0", "1 2", "-1", "LEADER"] {
+        for text in [
+            "",
+            "0",
+            "x",
+            "1,",
+            "leader:",
+            "leader:t",
+            "leader:/0",
+            "1 2",
+            "-1",
+            "LEADER",
+        ] {
             assert!(text.parse::<Selector>().is_err(), "{text:?} was taken");
         }
     }

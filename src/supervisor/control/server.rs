@@ -114,7 +114,11 @@ impl Client {
         if request == Request::Subscribe {
             return self.report_events().await;
         }
-        let body = self.desk.fulfil(request).await.unwrap_or_else(Body::Trouble);
+        let body = self
+            .desk
+            .fulfil(request)
+            .await
+            .unwrap_or_else(Body::Trouble);
         self.answer(body).await
     }
 
@@ -187,9 +191,10 @@ impl Desk {
     async fn wait_ready(&mut self, within: Duration) -> Result<Body, Trouble> {
         let formed = |view: &Arc<ClusterStatus>| view.state != ClusterState::Starting;
         let waited = timeout(within, self.view.wait_for(formed)).await;
+        let waited = waited.map(|seen| seen.map(drop));
         let status = self.current();
         match (waited, status.state) {
-            (Ok(Ok(_)), ClusterState::Ready | ClusterState::Degraded) => {
+            (Ok(Ok(())), ClusterState::Ready | ClusterState::Degraded) => {
                 Ok(Body::Status(Box::new(status)))
             }
             (Err(_elapsed), _) => Err(not_ready(&status, within)),

@@ -149,6 +149,11 @@ impl Storage {
         todo!("storage")
     }
 
+    /// Ends when the disk has failed, with the system's word: the node must stop, loudly.
+    pub(in crate::node) async fn failed(&self) -> String {
+        todo!("storage")
+    }
+
     /// Syncs everything, marks the end of the write-ahead log as clean, and ends the writer.
     pub(in crate::node) fn close(&self) -> Result<(), StorageError> {
         todo!("storage")
@@ -175,6 +180,11 @@ impl GroupLog {
 
     /// Saves a vote; durable when `done` is called.
     pub(in crate::node) fn save_vote(&self, _vote: SavedVote, _done: Done) -> io::Result<()> {
+        todo!("storage")
+    }
+
+    /// Marks the log as incomplete until it has reached `until`; durable before anything later.
+    pub(in crate::node) fn require_repair(&self, _until: u64) -> io::Result<()> {
         todo!("storage")
     }
 

@@ -52,7 +52,8 @@ impl Places {
 
     /// The log of a detached supervisor: what it says when it has nobody to tell.
     pub fn supervisor_log(&self, name: &ClusterName) -> PathBuf {
-        self.data_home.join(format!("chronik-dev/supervisors/{name}.log"))
+        self.data_home
+            .join(format!("chronik-dev/supervisors/{name}.log"))
     }
 
     /// Opens that log for appending.

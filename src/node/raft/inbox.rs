@@ -179,7 +179,10 @@ fn may_vote(group: &Group, request: &VoteRequest<Types>) -> bool {
 /// A leader's first word to an empty log: what is committed by then may have been held here
 /// before, so there is no vote until the log has reached it.
 fn begin_repair(group: &Group, request: &AppendEntriesRequest<Types>) -> io::Result<()> {
-    let committed = request.leader_commit.as_ref().map_or(0, openraft::LogId::index);
+    let committed = request
+        .leader_commit
+        .as_ref()
+        .map_or(0, openraft::LogId::index);
     if committed > 0 && group.log().state().last.is_none() {
         group.log().require_repair(committed)?;
     }

@@ -131,7 +131,8 @@ impl RaftLogStorage<Types> for Store {
     /// Not synced on its own: a restart applies at once what it knows to be committed, and hears
     /// the rest from the leader.
     async fn save_committed(&mut self, committed: Option<LogId>) -> io::Result<()> {
-        self.log.save_committed(committed.as_ref().map(types::position))
+        self.log
+            .save_committed(committed.as_ref().map(types::position))
     }
 
     async fn read_committed(&mut self) -> io::Result<Option<LogId>> {

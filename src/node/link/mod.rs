@@ -56,6 +56,8 @@ pub(in crate::node) enum Service {
     Gossip = 8,
     /// A damaged replica asks its leader to send again.
     Repair = 9,
+    /// Waits until the asked node knows the leaders of a topic.
+    Await = 10,
 }
 
 /// Which connection of the pair a call takes.

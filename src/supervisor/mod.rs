@@ -6,12 +6,14 @@
 //! environment.
 
 mod directory;
+mod doctor;
 mod name;
 mod places;
 mod relay;
 mod trouble;
 
 pub use directory::{ClusterDir, DirectoryError, Entry, find, list, sweep};
+pub use doctor::{Finding, Health, examine};
 pub use name::{BadName, ClusterName};
 pub use places::{PlaceError, Places};
 pub use relay::{ActiveFault, Fault, FaultError, FaultId, MAX_DELAY, Relays, Traffic, grammar};

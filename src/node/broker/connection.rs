@@ -34,11 +34,20 @@ pub(super) enum Lane {
     Alone,
 }
 
+/// An answer on its way out.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// The frame, its length prefix included.
+    pub(super) bytes: Bytes,
+    /// What it takes of the memory for answers; given back when all of it is written.
+    pub(super) share: Option<Share>,
+}
+
 /// What becomes of a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Reply {
-    /// These bytes, the length prefix included.
-    Answer(Bytes),
+    /// It is answered.
+    Answer(Answer),
     /// No answer (acks=0).
     Nothing,
     /// No answer and the end of the connection, with the reason.
@@ -296,8 +305,8 @@ impl<'a, S: Service> Connection<'a, S> {
     fn replied(&mut self, reply: Reply) {
         self.clock.active = Instant::now();
         match reply {
-            Reply::Answer(bytes) => {
-                self.outbox.push(bytes);
+            Reply::Answer(answer) => {
+                self.outbox.push(answer);
                 self.clock.write_since.get_or_insert(self.clock.active);
             }
             Reply::Nothing => {}

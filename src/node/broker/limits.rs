@@ -95,7 +95,9 @@ impl Budget {
 
     /// Gives back what a share holds beyond `bytes`.
     pub(super) fn shrink(&self, mut share: Share, bytes: usize) -> Share {
-        let excess = share.num_permits().saturating_sub(Self::cost(bytes) as usize);
+        let excess = share
+            .num_permits()
+            .saturating_sub(Self::cost(bytes) as usize);
         drop(share.split(excess));
         share
     }

@@ -3,8 +3,10 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 
-use bytes::{Buf, Bytes};
+use bytes::Buf;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
+
+use super::connection::Answer;
 
 /// Slices of one write; more do not make it cheaper.
 const SLICES: usize = 32;
@@ -12,15 +14,18 @@ const SLICES: usize = 32;
 /// Answers that are not written yet, in order.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
-    answers: VecDeque<Bytes>,
+    answers: VecDeque<Answer>,
     bytes: usize,
 }
 
 impl Outbox {
-    /// Adds an answer, its length prefix included.
-    pub(super) fn push(&mut self, answer: Bytes) {
-        assert!(!answer.is_empty(), "an answer has a length prefix at least");
-        self.bytes += answer.len();
+    /// Adds an answer.
+    pub(super) fn push(&mut self, answer: Answer) {
+        assert!(
+            !answer.bytes.is_empty(),
+            "an answer has a length prefix at least"
+        );
+        self.bytes += answer.bytes.len();
         self.answers.push_back(answer);
     }
 
@@ -42,7 +47,7 @@ impl Outbox {
         let mut slices = [IoSlice::new(&[]); SLICES];
         let used = self.answers.len().min(SLICES);
         for (slice, answer) in slices.iter_mut().zip(&self.answers) {
-            *slice = IoSlice::new(answer);
+            *slice = IoSlice::new(&answer.bytes);
         }
         let written = writer.write_vectored(&slices[..used]).await?;
         if written == 0 {
@@ -55,11 +60,11 @@ impl Outbox {
     fn advance(&mut self, mut written: usize) {
         self.bytes -= written;
         while let Some(first) = self.answers.front_mut() {
-            if written < first.len() {
-                first.advance(written);
+            if written < first.bytes.len() {
+                first.bytes.advance(written);
                 return;
             }
-            written -= first.len();
+            written -= first.bytes.len();
             self.answers.pop_front();
         }
         assert!(written == 0, "no more is written than there was");
@@ -68,18 +73,28 @@ impl Outbox {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
+
+    fn answer(bytes: impl Into<Bytes>) -> Answer {
+        Answer {
+            bytes: bytes.into(),
+            share: None,
+        }
+    }
 
     #[test]
     fn short_writes_continue_where_they_stopped() {
         let mut outbox = Outbox::default();
-        for answer in [b"abc".as_slice(), b"de", b"f"] {
-            outbox.push(Bytes::copy_from_slice(answer));
+        for bytes in [b"abc".as_slice(), b"de", b"f"] {
+            outbox.push(answer(bytes));
         }
         outbox.advance(1);
         assert_eq!(outbox.bytes(), 5);
         outbox.advance(4);
-        assert_eq!(outbox.answers, [b"f".as_slice()]);
+        assert_eq!(outbox.answers.len(), 1);
+        assert_eq!(outbox.answers[0].bytes, b"f".as_slice());
         outbox.advance(1);
         assert!(outbox.is_empty());
     }
@@ -89,7 +104,7 @@ mod tests {
         let mut outbox = Outbox::default();
         let mut expected = Vec::new();
         for number in 0..100u8 {
-            outbox.push(Bytes::from(vec![number; usize::from(number) + 1]));
+            outbox.push(answer(vec![number; usize::from(number) + 1]));
             expected.extend(vec![number; usize::from(number) + 1]);
         }
         let mut written = Vec::new();

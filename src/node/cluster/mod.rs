@@ -24,6 +24,7 @@ use super::raft::{Announcer, Claims, Host};
 use super::storage::Storage;
 use crate::spec::{BootId, GroupId, NodeId, NodeSpec, TopicId};
 
+pub(in crate::node) use changes::Check;
 pub(in crate::node) use control::run_control;
 pub(in crate::node) use hosting::run_hosting;
 pub(in crate::node) use readiness::{Readiness, run_readiness};

@@ -17,7 +17,6 @@ use crate::supervisor::name::ClusterName;
 use crate::supervisor::places::Places;
 use crate::supervisor::request::Home;
 
-
 /// How an attempt to take a directory ended.
 pub(in crate::supervisor) enum Claim {
     /// It is ours.
@@ -103,6 +102,18 @@ pub(in crate::supervisor) fn claim(
 pub(super) fn take_existing(entry: &Path) -> Result<Option<Claim>, DirectoryError> {
     let path = canonical(entry)?;
     take(ClusterDir { path }, entry)
+}
+
+/// Whether somebody holds the lock of a directory; one that cannot be opened is held by nobody.
+pub(super) fn is_locked(path: &Path) -> bool {
+    let Ok(file) = File::open(path) else {
+        return false;
+    };
+    // Shared, and given back at once: two who only look do not see each other.
+    matches!(
+        Flock::lock(file, FlockArg::LockSharedNonblock),
+        Err((_, Errno::EWOULDBLOCK))
+    )
 }
 
 fn make(

@@ -112,7 +112,10 @@ impl Echo {
 }
 
 fn answer(body: &[u8]) -> Reply {
-    Reply::Answer(framed(body).into())
+    Reply::Answer(Answer {
+        bytes: framed(body).into(),
+        share: None,
+    })
 }
 
 fn framed(body: &[u8]) -> Vec<u8> {

@@ -3,10 +3,10 @@
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::BrokerId;
 
+use crate::node::cluster::Refusal;
 use crate::node::metadata::MetadataImage;
 use crate::node::partition::Serving;
 use crate::protocol::topic::valid_name;
-use crate::node::cluster::Refusal;
 
 /// Whether a request comes from a consumer; replicas of ours use the peer link.
 pub(super) fn is_consumer(replica: BrokerId) -> bool {
@@ -137,7 +137,12 @@ mod tests {
     fn names_that_differ_in_dots_collide() {
         let mut fixture = Fixture::new();
         fixture.topic("a.b_c", 1);
-        let code = |name| check_new_name(&fixture.image, name).unwrap_err().code.code();
+        let code = |name| {
+            check_new_name(&fixture.image, name)
+                .unwrap_err()
+                .code
+                .code()
+        };
         assert_eq!(code("a_b_c"), 17);
         assert_eq!(code("a.b.c"), 17);
         assert_eq!(code("a.b_c"), 36);

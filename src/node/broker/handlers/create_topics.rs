@@ -16,7 +16,7 @@ use kafka_protocol::messages::{CreateTopicsRequest, CreateTopicsResponse};
 
 use super::checks::{check_new_name, refusal};
 use super::{Context, bounded_timeout, text};
-use crate::node::cluster::{NewTopic, Refusal};
+use crate::node::cluster::{Check, NewTopic, Refusal};
 use crate::node::metadata::{MetadataImage, TopicImage};
 use crate::spec::configs::{self, Layers, Scope};
 use crate::spec::{NodeId, NodeSpec};
@@ -37,16 +37,21 @@ pub(in crate::node::broker) async fn handle(
     let wanted = plans.iter().filter_map(|plan| plan.as_ref().ok()).cloned();
     let wanted: Vec<NewTopic> = wanted.collect();
     let timeout = bounded_timeout(request.timeout_ms);
+    let check = match request.validate_only {
+        true => Check::Only,
+        false => Check::AndDo,
+    };
     let mut created = match wanted.is_empty() {
         true => Vec::new(),
-        false => {
-            let only_checked = request.validate_only;
-            cx.cluster.create_topics(wanted, timeout, only_checked).await
-        }
+        false => cx.cluster.create_topics(wanted, timeout, check).await,
     }
     .into_iter();
     let answers = plans.into_iter().map(|plan| {
-        plan.and_then(|_| created.next().expect("as many answers as topics were asked for"))
+        plan.and_then(|_| {
+            created
+                .next()
+                .expect("as many answers as topics were asked for")
+        })
     });
     respond(cx.cluster.spec(), version, request, answers.collect())
 }
@@ -128,8 +133,8 @@ impl Planner<'_> {
     }
 
     fn assignments(&self, topic: &CreatableTopic) -> Result<Vec<Vec<NodeId>>, Refusal> {
-        let counted = topic.num_partitions != DEFAULT
-            || i32::from(topic.replication_factor) != DEFAULT;
+        let counted =
+            topic.num_partitions != DEFAULT || i32::from(topic.replication_factor) != DEFAULT;
         if counted {
             let words = "with assignments, the number of partitions and the replication factor \
                          must both be -1";
@@ -146,7 +151,10 @@ impl Planner<'_> {
             let words = "assignments must be for partitions 0, 1, 2, ... and each only once";
             return Err(refusal(ResponseError::InvalidReplicaAssignment, words));
         }
-        if assignments.iter().any(|one| one.len() != assignments[0].len()) {
+        if assignments
+            .iter()
+            .any(|one| one.len() != assignments[0].len())
+        {
             let words = "all partitions must have the same number of replicas";
             return Err(refusal(ResponseError::InvalidReplicaAssignment, words));
         }
@@ -242,7 +250,10 @@ fn created(
     topic: &TopicImage,
     result: CreatableTopicResult,
 ) -> CreatableTopicResult {
-    let replicas = topic.partitions.first().map_or(0, |first| first.replicas.len());
+    let replicas = topic
+        .partitions
+        .first()
+        .map_or(0, |first| first.replicas.len());
     let result = result
         .with_error_message(None)
         .with_topic_id(topic.id.0)

@@ -38,7 +38,11 @@ pub(in crate::node::broker) async fn handle(
     if found.iter().any(is_unknown) && cx.cluster.read_barrier().await.is_ok() {
         found = find_all(&cx.cluster.image(), &asked);
     }
-    let ids: Vec<TopicId> = found.iter().filter_map(|one| one.as_ref().ok()).copied().collect();
+    let ids: Vec<TopicId> = found
+        .iter()
+        .filter_map(|one| one.as_ref().ok())
+        .copied()
+        .collect();
     let timeout = bounded_timeout(request.timeout_ms);
     let mut deleted = match ids.is_empty() {
         true => Vec::new(),
@@ -46,8 +50,11 @@ pub(in crate::node::broker) async fn handle(
     }
     .into_iter();
     let answers = found.into_iter().map(|one| {
-        let answer = |_| deleted.next().expect("as many answers as topics were asked for");
-        one.and_then(|id| answer(id).map(|()| id))
+        let id = one?;
+        let answer = deleted
+            .next()
+            .expect("as many answers as topics were asked for");
+        answer.map(|()| id)
     });
     respond(version, asked, answers.collect())
 }

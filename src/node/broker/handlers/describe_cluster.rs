@@ -53,8 +53,8 @@ mod tests {
     fn encodes_at_every_version() {
         let fixture = Fixture::new();
         encodes_at_all_versions(ApiKey::DescribeCluster, |version| {
-            let request = DescribeClusterRequest::default()
-                .with_include_cluster_authorized_operations(true);
+            let request =
+                DescribeClusterRequest::default().with_include_cluster_authorized_operations(true);
             let mut answers = vec![respond(&fixture.view(), &request)];
             if version >= 1 {
                 let controllers = request.with_endpoint_type(2);
@@ -74,7 +74,7 @@ mod tests {
         let ports: Vec<i32> = answer.brokers.iter().map(|broker| broker.port).collect();
         assert_eq!(ports, [9092, 9192, 9292]);
         assert_eq!(answer.controller_id, 2);
-        assert_eq!(answer.cluster_id, fixture.spec.cluster_id.to_string());
+        assert_eq!(&*answer.cluster_id, fixture.spec.cluster_id.to_string());
         fixture.kill(2);
         let answer = respond(&fixture.view(), &DescribeClusterRequest::default());
         assert_eq!(answer.brokers.len(), 2);

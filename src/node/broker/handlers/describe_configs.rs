@@ -96,11 +96,16 @@ fn topic(
         scope: Scope {
             settings: &view.spec.settings,
             nodes: view.spec.node_ids().len(),
-            replicas: topic.partitions.first().map_or(0, |first| first.replicas.len()),
+            replicas: topic
+                .partitions
+                .first()
+                .map_or(0, |first| first.replicas.len()),
         },
     };
     let keys = configs::TOPIC.iter();
-    Ok(keys.map(|key| form.entry(key, &layers).with_read_only(false)).collect())
+    Ok(keys
+        .map(|key| form.entry(key, &layers).with_read_only(false))
+        .collect())
 }
 
 /// The empty name asks for what is set at run time for all brokers.
@@ -179,9 +184,24 @@ impl Form {
         let listener = listener.unwrap_or_default();
         let id = node.broker_id().to_string();
         [
-            ("advertised.listeners", ConfigType::String, listener.clone(), "Where clients connect."),
-            ("broker.id", ConfigType::Int, id.clone(), "This broker's id."),
-            ("listeners", ConfigType::String, listener, "Where this broker listens."),
+            (
+                "advertised.listeners",
+                ConfigType::String,
+                listener.clone(),
+                "Where clients connect.",
+            ),
+            (
+                "broker.id",
+                ConfigType::Int,
+                id.clone(),
+                "This broker's id.",
+            ),
+            (
+                "listeners",
+                ConfigType::String,
+                listener,
+                "Where this broker listens.",
+            ),
             ("node.id", ConfigType::Int, id, "This broker's id."),
         ]
         .into_iter()
@@ -194,7 +214,11 @@ impl Form {
                 .with_name(text(name))
                 .with_value(Some(text(value)))
                 .with_config_source(ConfigSource::Static.code())
-                .with_synonyms(if self.synonyms { vec![synonym] } else { Vec::new() })
+                .with_synonyms(if self.synonyms {
+                    vec![synonym]
+                } else {
+                    Vec::new()
+                })
         })
         .collect()
     }
@@ -214,10 +238,7 @@ mod tests {
             .with_configuration_keys(None)
     }
 
-    fn describe_one(
-        fixture: &Fixture,
-        resource: DescribeConfigsResource,
-    ) -> DescribeConfigsResult {
+    fn describe_one(fixture: &Fixture, resource: DescribeConfigsResource) -> DescribeConfigsResult {
         let request = DescribeConfigsRequest::default()
             .with_include_synonyms(true)
             .with_include_documentation(true)
@@ -229,7 +250,11 @@ mod tests {
         result: &'a DescribeConfigsResult,
         name: &str,
     ) -> &'a DescribeConfigsResourceResult {
-        result.configs.iter().find(|entry| &*entry.name == name).unwrap()
+        result
+            .configs
+            .iter()
+            .find(|entry| &*entry.name == name)
+            .unwrap()
     }
 
     #[test]
@@ -298,11 +323,20 @@ mod tests {
     #[test]
     fn strangers_are_refused_in_words() {
         let fixture = Fixture::new();
-        for (kind, name, code) in [(TOPIC, "b", 3), (TOPIC, "/", 17), (BROKER, "4", 42), (8, "", 42)] {
+        for (kind, name, code) in [
+            (TOPIC, "b", 3),
+            (TOPIC, "/", 17),
+            (BROKER, "4", 42),
+            (8, "", 42),
+        ] {
             let result = describe_one(&fixture, resource(kind, name));
             assert_eq!(result.error_code, code, "{kind} {name:?}");
             assert!(result.error_message.is_some());
         }
-        assert!(describe_one(&fixture, resource(BROKER, "")).configs.is_empty());
+        assert!(
+            describe_one(&fixture, resource(BROKER, ""))
+                .configs
+                .is_empty()
+        );
     }
 }

@@ -66,7 +66,10 @@ pub(in crate::node::broker) async fn handle(
     let response = respond::respond(version, request, answers, hint);
     let bytes = respond::record_bytes(&response);
     cx.stats.fetched_bytes.add(bytes as u64);
-    (response, Some(share).map(|share| cx.outgoing.shrink(share, bytes)))
+    (
+        response,
+        Some(share).map(|share| cx.outgoing.shrink(share, bytes)),
+    )
 }
 
 fn wait_of(request: &FetchRequest) -> Duration {
@@ -148,12 +151,19 @@ impl Fetch<'_> {
             None => {
                 limits.response = limits.response.min(SCARCE);
                 let scarce = outgoing.clone().take(limits.response);
-                timeout_at(self.until.max(Instant::now() + defaults::AUTO_CREATE_WAIT), scarce)
-                    .await
-                    .ok()?
+                timeout_at(
+                    self.until.max(Instant::now() + defaults::AUTO_CREATE_WAIT),
+                    scarce,
+                )
+                .await
+                .ok()?
             }
         };
-        let partitions = self.request.topics.iter().flat_map(|topic| &topic.partitions);
+        let partitions = self
+            .request
+            .topics
+            .iter()
+            .flat_map(|topic| &topic.partitions);
         let mut progress = Progress::new(limits);
         let answers = replicas.iter().zip(partitions).map(|(replica, asked)| {
             let replica = replica.as_ref().map_err(|error| *error)?;

@@ -116,10 +116,7 @@ pub(super) fn spec(settings: Settings) -> NodeSpec {
 }
 
 /// Encodes what `answers` gives at every served version and reads it back.
-pub(super) fn encodes_at_all_versions(
-    key: ApiKey,
-    answers: impl Fn(i16) -> Vec<ResponseKind>,
-) {
+pub(super) fn encodes_at_all_versions(key: ApiKey, answers: impl Fn(i16) -> Vec<ResponseKind>) {
     let row = served(key as i16).unwrap();
     for version in row.min..=row.max {
         let head = RequestHead {

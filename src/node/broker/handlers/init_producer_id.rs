@@ -77,7 +77,10 @@ mod tests {
     fn only_idempotent_producers_get_an_id() {
         let idempotent = InitProducerIdRequest::default().with_transactional_id(None);
         assert_eq!(check(&idempotent), Ok(()));
-        let again = idempotent.clone().with_producer_id(ProducerId(5)).with_producer_epoch(3);
+        let again = idempotent
+            .clone()
+            .with_producer_id(ProducerId(5))
+            .with_producer_epoch(3);
         assert_eq!(check(&again), Ok(()));
         let half = idempotent.clone().with_producer_id(ProducerId(5));
         assert_eq!(check(&half).unwrap_err().code(), 42);

@@ -105,8 +105,7 @@ fn entry(
     asked: &ListOffsetsPartition,
     answer: Result<Option<TimestampHit>, ResponseError>,
 ) -> ListOffsetsPartitionResponse {
-    let entry =
-        ListOffsetsPartitionResponse::default().with_partition_index(asked.partition_index);
+    let entry = ListOffsetsPartitionResponse::default().with_partition_index(asked.partition_index);
     match answer {
         Err(error) => entry.with_error_code(error.code()),
         Ok(None) => entry,
@@ -127,9 +126,8 @@ mod tests {
     use super::*;
 
     fn request() -> ListOffsetsRequest {
-        let partitions = (0..3).map(|index| {
-            ListOffsetsPartition::default().with_partition_index(index)
-        });
+        let partitions =
+            (0..3).map(|index| ListOffsetsPartition::default().with_partition_index(index));
         let topic = ListOffsetsTopic::default()
             .with_name(TopicName(text("a")))
             .with_partitions(partitions.collect());
@@ -154,7 +152,11 @@ mod tests {
     #[test]
     fn encodes_at_every_version() {
         encodes_at_all_versions(ApiKey::ListOffsets, |version| {
-            vec![ResponseKind::ListOffsets(respond(version, &request(), sample))]
+            vec![ResponseKind::ListOffsets(respond(
+                version,
+                &request(),
+                sample,
+            ))]
         });
     }
 
@@ -164,7 +166,14 @@ mod tests {
         let found: Vec<_> = answer.topics[0]
             .partitions
             .iter()
-            .map(|entry| (entry.error_code, entry.offset, entry.timestamp, entry.leader_epoch))
+            .map(|entry| {
+                (
+                    entry.error_code,
+                    entry.offset,
+                    entry.timestamp,
+                    entry.leader_epoch,
+                )
+            })
             .collect();
         assert_eq!(found, [(0, 5, 6, 7), (0, -1, -1, -1), (6, -1, -1, -1)]);
     }

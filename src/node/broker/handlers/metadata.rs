@@ -18,7 +18,7 @@ use kafka_protocol::messages::{MetadataRequest, MetadataResponse, TopicName};
 use super::checks::{check_new_name, cluster_operations, topic_operations};
 use super::view::{View, broker_id};
 use super::{Context, text};
-use crate::node::cluster::{NewTopic, Refusal};
+use crate::node::cluster::{Check, NewTopic, Refusal};
 use crate::node::metadata::{MetadataImage, PartitionImage, TopicImage};
 use crate::protocol::topic::valid_name;
 use crate::spec::{TopicId, defaults};
@@ -77,7 +77,7 @@ async fn create(cx: &Context, names: BTreeSet<String>) -> Created {
     }
     let topics = wanted.iter().map(with_defaults).collect();
     let wait = defaults::AUTO_CREATE_WAIT;
-    let answers = cx.cluster.create_topics(topics, wait, false).await;
+    let answers = cx.cluster.create_topics(topics, wait, Check::AndDo).await;
     let answers = answers.into_iter().map(|answer| answer.map_err(retriable));
     created.extend(wanted.into_iter().zip(answers));
     created
@@ -142,10 +142,9 @@ struct Topics<'a> {
 impl Topics<'_> {
     fn answer(&self, request: &MetadataRequest, created: &Created) -> Vec<MetadataResponseTopic> {
         match &request.topics {
-            Some(asked) if !(asked.is_empty() && self.version <= EMPTY_MEANS_ALL) => asked
-                .iter()
-                .map(|asked| self.one(asked, created))
-                .collect(),
+            Some(asked) if !(asked.is_empty() && self.version <= EMPTY_MEANS_ALL) => {
+                asked.iter().map(|asked| self.one(asked, created)).collect()
+            }
             _ => {
                 let every = self.view.image.topics.values();
                 every.map(|topic| self.found(topic)).collect()
@@ -241,9 +240,9 @@ mod tests {
     use super::*;
 
     fn asks(names: &[&'static str]) -> MetadataRequest {
-        let topics = names.iter().map(|name| {
-            MetadataRequestTopic::default().with_name(Some(TopicName(text(*name))))
-        });
+        let topics = names
+            .iter()
+            .map(|name| MetadataRequestTopic::default().with_name(Some(TopicName(text(*name)))));
         MetadataRequest::default().with_topics(Some(topics.collect()))
     }
 
@@ -323,7 +322,10 @@ mod tests {
         assert_eq!((orphan.error_code, orphan.leader_id.0), (5, -1));
         assert_eq!(orphan.leader_epoch, 7);
         assert_eq!(orphan.offline_replicas, [1]);
-        assert_eq!((led.error_code, led.leader_id.0, led.leader_epoch), (0, 2, 7));
+        assert_eq!(
+            (led.error_code, led.leader_id.0, led.leader_epoch),
+            (0, 2, 7)
+        );
     }
 
     #[test]
@@ -331,7 +333,9 @@ mod tests {
         let mut fixture = Fixture::new();
         let id = fixture.topic("a", 1);
         let by = |id: TopicId| {
-            let asked = MetadataRequestTopic::default().with_name(None).with_topic_id(id.0);
+            let asked = MetadataRequestTopic::default()
+                .with_name(None)
+                .with_topic_id(id.0);
             let request = MetadataRequest::default().with_topics(Some(vec![asked]));
             answer(&fixture, &request).topics.remove(0)
         };

@@ -95,7 +95,9 @@ mod tests {
         assert_eq!((found[0].leader_epoch, found[0].end_offset), (3, 100));
         assert_eq!((found[1].error_code, found[1].end_offset), (74, -1));
         encodes_at_all_versions(ApiKey::OffsetForLeaderEpoch, |_| {
-            vec![ResponseKind::OffsetForLeaderEpoch(respond(&request, answer))]
+            vec![ResponseKind::OffsetForLeaderEpoch(respond(
+                &request, answer,
+            ))]
         });
     }
 

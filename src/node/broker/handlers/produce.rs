@@ -17,7 +17,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use futures::FutureExt;
-use futures::future::{BoxFuture, Either, join_all, ready};
+use futures::future::{BoxFuture, Either, Ready, join_all, ready};
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::produce_response::{
@@ -45,7 +45,7 @@ const ADMIN_CLIENT: &str = "__admin_client";
 /// What became of one partition's batch.
 type Outcome = Result<Appended, Refused>;
 /// A partition's outcome, or the way to it.
-type Pending = Either<BoxFuture<'static, Outcome>, std::future::Ready<Outcome>>;
+type Pending = Either<BoxFuture<'static, Outcome>, Ready<Outcome>>;
 
 /// The outcomes of a request's partitions, by topic, in the order of the request.
 type Outcomes = Vec<(TopicName, Vec<(i32, Outcome)>)>;
@@ -176,7 +176,7 @@ impl Starter<'_> {
 
     fn partition(&self, topic: &TopicImage, data: PartitionProduceData) -> Pending {
         match self.checked(topic, data) {
-            Ok((partition, acks, checked)) => self.enqueue(partition, acks, checked),
+            Ok((partition, acks, batch)) => self.enqueue(partition, acks, batch),
             Err(why) => refused(why),
         }
     }
@@ -185,7 +185,7 @@ impl Starter<'_> {
         &self,
         topic: &TopicImage,
         data: PartitionProduceData,
-    ) -> Result<(Arc<Partition>, Acks, check::Checked), Refused> {
+    ) -> Result<(Arc<Partition>, Acks, Bytes), Refused> {
         let acks = self.acks?;
         let partition = self.cx.cluster.partition(&topic.name, data.index)?;
         let configs = TopicConfigs::new(&topic.configs, &self.cx.cluster.spec().settings);
@@ -195,17 +195,14 @@ impl Starter<'_> {
 
     /// The first poll puts the append into the partition's queue. It must not be stopped by the
     /// scheduler's budget, or a later request could overtake it.
-    fn enqueue(&self, partition: Arc<Partition>, acks: Acks, checked: check::Checked) -> Pending {
+    fn enqueue(&self, partition: Arc<Partition>, acks: Acks, batch: Bytes) -> Pending {
         let timeout = self.timeout;
         let stats = Arc::clone(&self.cx.stats);
         let append = async move {
-            let bytes = checked.batch.len() as u64;
-            let appended = partition.append(checked.batch, acks, timeout).await;
-            let mut appended = appended.map_err(|error| Refused::from(honest(error)))?;
+            let bytes = batch.len() as u64;
+            let appended = partition.append(batch, acks, timeout).await;
+            let appended = appended.map_err(|error| Refused::from(honest(error)))?;
             stats.produced_bytes.add(bytes);
-            if appended.log_append_time < 0 {
-                appended.log_append_time = checked.append_time;
-            }
             Ok(appended)
         };
         let mut append: BoxFuture<'static, Outcome> = unconstrained(append).boxed();

@@ -65,16 +65,27 @@ fn a_created_topic_is_described() {
     fixture.config("a", "retention.ms", "5");
     let request = CreateTopicsRequest::default().with_topics(vec![topic("a")]);
     let answers = vec![Ok(Arc::clone(&fixture.image.topics["a"]))];
-    let result = respond(&fixture.spec, 7, &request, answers).topics.remove(0);
+    let result = respond(&fixture.spec, 7, &request, answers)
+        .topics
+        .remove(0);
     assert_eq!((result.error_code, result.error_message), (0, None));
     assert_eq!((result.num_partitions, result.replication_factor), (2, 3));
     assert_eq!(result.topic_id, id.0);
     let configs = result.configs.unwrap();
-    let retention = configs.iter().find(|one| &*one.name == "retention.ms").unwrap();
+    let retention = configs
+        .iter()
+        .find(|one| &*one.name == "retention.ms")
+        .unwrap();
     assert_eq!(retention.value.as_deref(), Some("5"));
     assert_eq!(retention.config_source, 1);
-    let policy = configs.iter().find(|one| &*one.name == "cleanup.policy").unwrap();
-    assert_eq!((policy.value.as_deref(), policy.config_source), (Some("delete"), 5));
+    let policy = configs
+        .iter()
+        .find(|one| &*one.name == "cleanup.policy")
+        .unwrap();
+    assert_eq!(
+        (policy.value.as_deref(), policy.config_source),
+        (Some("delete"), 5)
+    );
 }
 
 #[test]

@@ -155,6 +155,8 @@ impl Progress {
     }
 
     fn room(&self, partition_max_bytes: i32) -> usize {
-        usize::try_from(partition_max_bytes).unwrap_or(0).min(self.left)
+        usize::try_from(partition_max_bytes)
+            .unwrap_or(0)
+            .min(self.left)
     }
 }

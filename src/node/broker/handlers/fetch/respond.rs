@@ -119,7 +119,10 @@ fn entry(version: i16, isolation_level: i8, answer: Answer) -> PartitionData {
 
 /// Bytes of records in a response.
 pub(super) fn record_bytes(response: &FetchResponse) -> usize {
-    let partitions = response.responses.iter().flat_map(|topic| &topic.partitions);
+    let partitions = response
+        .responses
+        .iter()
+        .flat_map(|topic| &topic.partitions);
     partitions
         .map(|data| data.records.as_ref().map_or(0, Bytes::len))
         .sum()

@@ -1,4 +1,3 @@
-
 use bytes::BytesMut;
 use kafka_protocol::messages::fetch_request::ReplicaState;
 use kafka_protocol::messages::{ApiKey, BrokerId, ResponseKind, TopicName};
@@ -74,8 +73,12 @@ fn encodes_at_every_version() {
         let committed = request.clone().with_isolation_level(1);
         let error = ResponseError::FetchSessionIdNotFound;
         vec![
-            ResponseKind::Fetch(respond::respond(version, &request, answers(), |_, _| hint())),
-            ResponseKind::Fetch(respond::respond(version, &committed, answers(), |_, _| None)),
+            ResponseKind::Fetch(respond::respond(version, &request, answers(), |_, _| {
+                hint()
+            })),
+            ResponseKind::Fetch(respond::respond(version, &committed, answers(), |_, _| {
+                None
+            })),
             ResponseKind::Fetch(respond::refused(version, &request, error)),
         ]
     });
@@ -97,7 +100,12 @@ fn aborted_transactions_are_null_unless_asked_for() {
     let mut request = asks(1);
     let aborted = |request: &FetchRequest| {
         let mut response = respond::respond(12, request, vec![read(Bytes::new(), 1)], |_, _| None);
-        response.responses.remove(0).partitions.remove(0).aborted_transactions
+        response
+            .responses
+            .remove(0)
+            .partitions
+            .remove(0)
+            .aborted_transactions
     };
     assert_eq!(aborted(&request), None);
     request.isolation_level = 1;
@@ -111,12 +119,27 @@ fn offsets_and_errors_are_told() {
         panic!("three partitions")
     };
     assert_eq!((found.high_watermark, found.last_stable_offset), (7, 7));
-    assert_eq!((found.log_start_offset, found.preferred_read_replica.0), (1, -1));
+    assert_eq!(
+        (found.log_start_offset, found.preferred_read_replica.0),
+        (1, -1)
+    );
     assert_eq!((lost.error_code, lost.high_watermark), (6, -1));
-    assert_eq!((lost.current_leader.leader_id.0, lost.current_leader.leader_epoch), (2, 9));
+    assert_eq!(
+        (
+            lost.current_leader.leader_id.0,
+            lost.current_leader.leader_epoch
+        ),
+        (2, 9)
+    );
     assert_eq!(lost.records, Some(Bytes::new()));
     assert_eq!(found.current_leader.leader_id, -1);
-    assert_eq!((parted.diverging_epoch.epoch, parted.diverging_epoch.end_offset), (2, 7));
+    assert_eq!(
+        (
+            parted.diverging_epoch.epoch,
+            parted.diverging_epoch.end_offset
+        ),
+        (2, 7)
+    );
     assert_eq!(response.node_endpoints.len(), 1);
     assert_eq!(response.session_id, 0);
     let older = respond::respond(15, &asks(3), answers(), |_, _| hint());
@@ -125,14 +148,19 @@ fn offsets_and_errors_are_told() {
 
 #[test]
 fn replicas_and_sessions_of_others_are_refused() {
-    let code = |version, request: &FetchRequest| {
-        plan::refusal(version, request).map(|error| error.code())
-    };
+    let code =
+        |version, request: &FetchRequest| plan::refusal(version, request).map(|error| error.code());
     let request = asks(1);
     assert_eq!(code(12, &request), None);
-    assert_eq!(code(12, &request.clone().with_replica_id(BrokerId(2))), Some(31));
+    assert_eq!(
+        code(12, &request.clone().with_replica_id(BrokerId(2))),
+        Some(31)
+    );
     let state = ReplicaState::default().with_replica_id(BrokerId(2));
-    assert_eq!(code(15, &request.clone().with_replica_state(state)), Some(31));
+    assert_eq!(
+        code(15, &request.clone().with_replica_state(state)),
+        Some(31)
+    );
     let begins = request.clone().with_session_epoch(0);
     assert_eq!(code(12, &begins), None);
     let continues = request.clone().with_session_id(7).with_session_epoch(3);
@@ -148,9 +176,15 @@ fn a_fetch_waits_for_its_bytes_but_not_after_an_error() {
     let request = asks(2).with_min_bytes(100);
     let small = || read(batch(5, 1), 6);
     assert!(!satisfied(&request, &[small(), read(Bytes::new(), 6)]));
-    assert!(satisfied(&request, &[small(), Err(ResponseError::FencedLeaderEpoch)]));
+    assert!(satisfied(
+        &request,
+        &[small(), Err(ResponseError::FencedLeaderEpoch)]
+    ));
     assert!(satisfied(&request, &[read(batch(5, 20), 25)]));
-    assert!(satisfied(&request.clone().with_min_bytes(0), &[read(Bytes::new(), 6)]));
+    assert!(satisfied(
+        &request.clone().with_min_bytes(0),
+        &[read(Bytes::new(), 6)]
+    ));
     assert!(satisfied(&request.with_min_bytes(-1), &[]));
 }
 

@@ -49,14 +49,6 @@ impl Refused {
     }
 }
 
-/// A batch as it will be appended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Checked {
-    pub(super) batch: Bytes,
-    /// The broker's time that is in it, -1 for the producer's.
-    pub(super) append_time: i64,
-}
-
 /// What holds for every batch of a request.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Law {
@@ -67,7 +59,7 @@ pub(super) struct Law {
 
 impl Law {
     /// The batch to append, with the timestamps that the topic wants.
-    pub(super) fn check(&self, batch: Bytes, topic: TopicConfigs<'_>) -> Result<Checked, Refused> {
+    pub(super) fn check(&self, batch: Bytes, topic: TopicConfigs<'_>) -> Result<Bytes, Refused> {
         let header = validate_for_append(&batch, topic.max_message_bytes())?;
         self.check_client(&header)?;
         if topic.is_compacted() {
@@ -86,18 +78,18 @@ impl Law {
         }
         if self.version < ZSTD && header.compression()? == Compression::Zstd {
             let words = "zstd needs version 7 of Produce";
-            return Err(Refused::new(ResponseError::UnsupportedCompressionType, words));
+            return Err(Refused::new(
+                ResponseError::UnsupportedCompressionType,
+                words,
+            ));
         }
         Ok(())
     }
 
-    fn stamped(&self, batch: &[u8]) -> Checked {
+    fn stamped(&self, batch: &[u8]) -> Bytes {
         let mut own = BytesMut::from(batch);
         set_append_time(&mut own, self.now_ms);
-        Checked {
-            batch: own.freeze(),
-            append_time: self.now_ms,
-        }
+        own.freeze()
     }
 
     fn with_producers_time(
@@ -105,21 +97,21 @@ impl Law {
         batch: Bytes,
         header: &BatchHeader,
         topic: TopicConfigs<'_>,
-    ) -> Result<Checked, Refused> {
+    ) -> Result<Bytes, Refused> {
         if header.timestamp_type() == TimestampType::LogAppendTime {
             let words = "a producer may not set the timestamp type to LogAppendTime";
             return Err(Refused::new(ResponseError::InvalidTimestamp, words));
         }
         let (batch, max) = with_max_timestamp(batch, header)?;
         self.check_time(header.base_timestamp, max, topic)?;
-        Ok(Checked {
-            batch,
-            append_time: -1,
-        })
+        Ok(batch)
     }
 
     fn check_time(&self, base: i64, max: i64, topic: TopicConfigs<'_>) -> Result<(), Refused> {
-        let (before, after) = (topic.timestamp_before_max_ms(), topic.timestamp_after_max_ms());
+        let (before, after) = (
+            topic.timestamp_before_max_ms(),
+            topic.timestamp_after_max_ms(),
+        );
         let ahead = max.saturating_sub(self.now_ms);
         if ahead > after {
             let words = format!("a timestamp is {ahead} ms ahead, more than {after} ms");

@@ -14,6 +14,7 @@
 mod actor;
 mod control;
 mod directory;
+mod doctor;
 mod event;
 mod exit;
 mod facts;
@@ -40,6 +41,7 @@ mod trouble;
 pub use actor::Ended;
 pub use control::{Acted, Action, Verb};
 pub use directory::{ClusterDir, DirectoryError, Entry, find, list, sweep};
+pub use doctor::{Finding, Health, examine};
 pub use event::{ClusterEvent, PhaseName};
 pub use exit::Exit;
 pub use handle::{ClusterHandle, News, locate, wipe};

@@ -9,7 +9,7 @@ use kafka_protocol::ResponseError;
 
 use super::limits;
 use super::placement::OFFSETS_TOPIC;
-use crate::node::cluster::{Cluster, NewTopic, Refusal};
+use crate::node::cluster::{Check, Cluster, NewTopic, Refusal};
 use crate::node::metadata::TopicImage;
 
 type Created = Result<Arc<TopicImage>, Refusal>;
@@ -52,7 +52,7 @@ async fn create(cluster: Cluster) -> Created {
         configs: BTreeMap::from([compact]),
     };
     let mut created = cluster
-        .create_topics(vec![topic], limits::CREATE_WAIT, false)
+        .create_topics(vec![topic], limits::CREATE_WAIT, Check::AndDo)
         .await;
     match created.pop() {
         Some(Err(refusal)) if refusal.code == ResponseError::TopicAlreadyExists => {

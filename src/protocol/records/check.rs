@@ -79,9 +79,6 @@ pub fn validate_for_append(batch: &Bytes, max_bytes: usize) -> Result<BatchHeade
 
 fn check_extent(header: &BatchHeader, batch: &[u8], max: usize) -> Result<(), RecordError> {
     let (size, have) = (header.size(), batch.len());
-    if size > max {
-        return Err(RecordError::TooLarge { size, max });
-    }
     if size > have {
         return Err(RecordError::Truncated { need: size, have });
     }
@@ -89,6 +86,9 @@ fn check_extent(header: &BatchHeader, batch: &[u8], max: usize) -> Result<(), Re
         return Err(RecordError::Invalid(
             "more than one batch for one partition",
         ));
+    }
+    if size > max {
+        return Err(RecordError::TooLarge { size, max });
     }
     Ok(())
 }

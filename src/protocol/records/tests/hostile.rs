@@ -70,7 +70,7 @@ fn each_lie_in_the_header_has_its_error() {
     );
     assert_eq!(
         refusal(&forged(8, &i32::MAX.to_be_bytes())),
-        ResponseError::MessageTooLarge
+        ResponseError::CorruptMessage
     );
     assert_eq!(
         refusal(&forged(8, &170i32.to_be_bytes())),

@@ -3,6 +3,7 @@
 //! Every response goes through the encoder, which refuses fields that its version lacks, and
 //! comes back as a client would read it.
 
+mod administration;
 mod membership;
 mod offsets;
 mod placing;

@@ -50,6 +50,12 @@ impl Stage {
         self.commit(0, 1).await.unwrap();
     }
 
+    /// Lets a member in that reads "t", and makes the group stable.
+    pub(in crate::node::groups) async fn settle_member(&self) {
+        self.join(Duration::from_secs(10)).await.unwrap();
+        self.sync().await.unwrap();
+    }
+
     /// Starts another term, in which the log cannot be read.
     pub(in crate::node::groups) fn lose_reads(&self) {
         self.log.forbid_reads();
@@ -114,7 +120,7 @@ impl Stage {
             protocol_type: "consumer".into(),
             protocols: vec![Protocol {
                 name: "range".into(),
-                metadata: Bytes::new(),
+                metadata: Bytes::from_static(b"\x00\x00\x00\x00\x00\x01\x00\x01t"),
             }],
         };
         self.shard

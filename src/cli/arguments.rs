@@ -5,8 +5,8 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use super::completions;
 use super::render::ColorChoice;
+use super::{bench, completions, consume, produce, topic};
 
 /// A real, Raft-replicated, Kafka-compatible cluster on this machine.
 #[derive(Debug, Parser)]
@@ -61,6 +61,14 @@ pub(super) struct Global {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Measure how fast the cluster acks
+    Bench(bench::Args),
+    /// Create, list, describe and delete topics
+    Topic(topic::Args),
+    /// Send records: lines of stdin, or as many as asked for
+    Produce(produce::Args),
+    /// Print a topic's records
+    Consume(consume::Args),
     /// Print the completion script of a shell
     Completions(completions::Args),
 }
@@ -69,6 +77,10 @@ impl Command {
     /// The word by which the command was called; it stands in the envelope.
     pub(super) fn name(&self) -> &'static str {
         match self {
+            Self::Bench(_) => "bench",
+            Self::Topic(_) => "topic",
+            Self::Produce(_) => "produce",
+            Self::Consume(_) => "consume",
             Self::Completions(_) => "completions",
         }
     }

@@ -6,12 +6,17 @@
 //! cluster.
 
 mod arguments;
+mod bench;
 mod completions;
+mod consume;
 mod context;
 mod duration;
 mod environment;
 mod outcome;
+mod produce;
 mod render;
+mod target;
+mod topic;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -40,6 +45,10 @@ fn run() -> u8 {
 
 fn dispatch(context: &Context, command: Command) -> CommandResult {
     match command {
+        Command::Bench(args) => bench::run(context, &args),
+        Command::Topic(args) => topic::run(context, &args),
+        Command::Produce(args) => produce::run(context, &args),
+        Command::Consume(args) => consume::run(context, &args),
         Command::Completions(args) => completions::run(context, &args, Arguments::command()),
     }
 }

@@ -114,9 +114,9 @@ pub(super) struct Failure {
     /// What to do next.
     pub(super) hints: Vec<String>,
     /// The envelope's `error.details`.
-    pub(super) details: Value,
+    pub(super) details: Box<Value>,
     /// What was found out in spite of the failure: the envelope's `data`.
-    pub(super) data: Value,
+    pub(super) data: Box<Value>,
 }
 
 impl Failure {
@@ -131,8 +131,8 @@ impl Failure {
             message: message.into(),
             facts: Vec::new(),
             hints: Vec::new(),
-            details: Value::Object(serde_json::Map::new()),
-            data: Value::Null,
+            details: Box::new(Value::Object(serde_json::Map::new())),
+            data: Box::new(Value::Null),
         }
     }
 
@@ -165,13 +165,13 @@ impl Failure {
 
     /// The same with details for programs.
     pub(super) fn with_details(mut self, details: Value) -> Self {
-        self.details = details;
+        self.details = Box::new(details);
         self
     }
 
     /// The same with what was found out nevertheless.
     pub(super) fn with_data(mut self, data: Value) -> Self {
-        self.data = data;
+        self.data = Box::new(data);
         self
     }
 

@@ -27,6 +27,7 @@ pub use configs::{ConfigEntry, ConfigSource};
 pub use groups::Coordinator;
 pub use offsets::{CommittedOffset, OffsetSpec, PartitionOffset};
 pub use topics::NewTopic;
+pub(super) use view::resolve;
 pub use view::{BrokerView, ClusterView, PartitionView, TopicView};
 
 /// What a broker says of the versions of one API.

@@ -6,10 +6,21 @@
 
 pub mod admin;
 mod api;
+pub mod bench;
+pub mod bootstrap;
 mod connection;
+pub mod consumer;
+pub mod disk;
 mod error;
+#[cfg(test)]
+mod fake;
 pub mod http;
+pub mod latency;
+pub mod partitioner;
 pub mod producer;
+pub mod read;
+pub mod steady;
+pub mod timeline;
 mod wire;
 
 pub use api::Api;

@@ -154,9 +154,9 @@ impl Producer {
         Ok(number)
     }
 
-    /// Whether any record is neither acked nor given up.
+    /// Whether any record is neither acked nor given up, or that is still to be told.
     pub fn is_busy(&self) -> bool {
-        self.lanes.iter().any(Lane::is_busy)
+        !self.events.is_empty() || self.lanes.iter().any(Lane::is_busy)
     }
 
     /// Sends what waits and waits for the next event; `None` when there is nothing to wait for.

@@ -238,8 +238,6 @@ fn serve_http(
     let listeners = listeners.map_err(|error| Failure::precondition(error.to_string()))?;
     let face = http::Face::new(cluster.clone(), ready.clone(), leaving.subscribe());
     for listener in listeners {
-        let listener = tokio::net::TcpListener::from_std(listener);
-        let listener = listener.map_err(|error| Failure::io("the metrics port", &error))?;
         tasks.spawn(http::serve(listener, face.clone()));
     }
     Ok(())

@@ -3,6 +3,8 @@
 //! Events go to the renderer of a foreground `up`, as JSON lines to the process that launched a
 //! detached supervisor, and to subscribers of the control socket.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use super::exit::Exit;
@@ -11,9 +13,7 @@ use super::trouble::Trouble;
 use crate::spec::NodeId;
 
 /// A step of the way to READY, in order.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PhaseName {
     /// Directory, ports, relays and spec files.
@@ -72,6 +72,8 @@ pub enum ClusterEvent {
         cluster: String,
         /// How many nodes it has.
         nodes: usize,
+        /// Its directory.
+        directory: PathBuf,
     },
     /// Something that the user should know and that is no failure.
     Notice {

@@ -6,6 +6,7 @@ use crate::spec::{NodeId, NodeReport};
 
 /// What is known of a node's process.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Facts {
     /// Its ports are bound.
     pub(super) bound: bool,

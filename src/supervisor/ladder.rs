@@ -72,9 +72,14 @@ impl Ladder {
         }
     }
 
+    /// How many brokers each awaited node must name in its Metadata.
+    pub(super) fn brokers_wanted(&self) -> usize {
+        self.required.max(1)
+    }
+
     /// Where the cluster is on the ladder.
     pub(super) fn progress(&self, known: &Known) -> Progress {
-        let goal = self.goal(known);
+        let goal = Self::goal(known);
         let mut waits = BTreeMap::new();
         let mut reached = [0; PhaseName::ALL.len()];
         for id in (1..=self.nodes as u64).map(NodeId) {
@@ -97,8 +102,8 @@ impl Ladder {
         }
     }
 
-    /// The leader that most nodes name with the highest term, and what it has applied.
-    fn goal(&self, known: &Known) -> Option<Goal> {
+    /// The leader with the highest term that a node names, and what it has applied.
+    fn goal(known: &Known) -> Option<Goal> {
         let (leader, term) = known
             .values()
             .filter_map(|facts| facts.leader)
@@ -133,7 +138,7 @@ impl Ladder {
         if let Some(on) = missing_index(facts, goal) {
             return Some((PhaseName::Applied, on));
         }
-        let wanted = self.required.max(1);
+        let wanted = self.brokers_wanted();
         if facts.brokers.is_none_or(|brokers| brokers < wanted) {
             return Some((PhaseName::Brokers, missing_brokers(facts, wanted)));
         }
@@ -214,10 +219,15 @@ mod tests {
     }
 
     fn pending(ladder: &Ladder, known: &[(u64, &Facts)]) -> (Option<PhaseName>, Vec<String>) {
-        let known = known.iter().map(|(id, facts)| (NodeId(*id), *facts)).collect();
+        let known = known
+            .iter()
+            .map(|(id, facts)| (NodeId(*id), *facts))
+            .collect();
         let progress = ladder.progress(&known);
         let waits = progress.waits.into_iter();
-        let waits = waits.map(|(node, (_, on))| format!("{node}: {on}")).collect();
+        let waits = waits
+            .map(|(node, (_, on))| format!("{node}: {on}"))
+            .collect();
         (progress.pending, waits)
     }
 
@@ -229,10 +239,7 @@ mod tests {
         let first = Ladder::new(3, Await::All, Formation::First);
         let (phase, waits) = pending(&first, &known);
         assert_eq!(phase, Some(PhaseName::Linked));
-        assert_eq!(
-            waits[2],
-            "node-3: 1/2 peers, waiting for node-3 to node-1"
-        );
+        assert_eq!(waits[2], "node-3: 1/2 peers, waiting for node-3 to node-1");
         let again = Ladder::new(3, Await::All, Formation::Again);
         assert_eq!(pending(&again, &known).0, Some(PhaseName::Led));
     }

@@ -16,8 +16,15 @@ const ERRORS: [&str; 3] = ["ERROR", "panicked", "error:"];
 /// A log that cannot be read has none: this adds to an error, it is no error of its own.
 pub(super) fn last_errors(path: &Path, from: u64) -> Vec<String> {
     let text = tail(path, from).unwrap_or_default();
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    let errors: Vec<&str> = lines.iter().copied().filter(|line| is_error(line)).collect();
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    let errors: Vec<&str> = lines
+        .iter()
+        .copied()
+        .filter(|line| is_error(line))
+        .collect();
     let chosen = if errors.is_empty() { &lines } else { &errors };
     let skipped = chosen.len().saturating_sub(LINES);
     chosen[skipped..].iter().map(|line| escape(line)).collect()
@@ -31,7 +38,9 @@ pub fn is_error(line: &str) -> bool {
 /// The last line of a log, safe to print.
 pub fn last_line(path: &Path) -> Option<String> {
     let text = tail(path, 0).ok()?;
-    text.lines().rfind(|line| !line.trim().is_empty()).map(escape)
+    text.lines()
+        .rfind(|line| !line.trim().is_empty())
+        .map(escape)
 }
 
 /// A line with its control characters written out, so that a log cannot drive a terminal.

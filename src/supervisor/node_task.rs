@@ -54,8 +54,8 @@ pub(super) async fn attend(
     let mut lines = Some(Lines::new(reports));
     let exit = loop {
         tokio::select! {
-            line = next(&mut lines) => match line {
-                Some(line) => tell(&events, life, &line).await,
+            said = next(&mut lines) => match said {
+                Some(said) => tell(&events, life, &said).await,
                 None => lines = None,
             },
             Some(order) = orders.recv() => obey(order, life, &mut process, &events).await,
@@ -64,9 +64,9 @@ pub(super) async fn attend(
     };
     let end = Instant::now() + LAST_WORDS;
     while lines.is_some()
-        && let Ok(Some(line)) = timeout_at(end, next(&mut lines)).await
+        && let Ok(Some(said)) = timeout_at(end, next(&mut lines)).await
     {
-        tell(&events, life, &line).await;
+        tell(&events, life, &said).await;
     }
     // Nobody is left to hear it only when the supervisor itself is gone.
     drop(events.send(Event::Exited { life, exit }).await);
@@ -81,8 +81,8 @@ async fn next<R: tokio::io::AsyncRead + Unpin>(lines: &mut Option<Lines<R>>) -> 
     }
 }
 
-async fn tell(events: &mpsc::Sender<Event>, life: Life, line: &str) {
-    let event = match serde_json::from_str::<NodeReport>(line) {
+async fn tell(events: &mpsc::Sender<Event>, life: Life, said: &str) {
+    let event = match serde_json::from_str::<NodeReport>(said) {
         Ok(report) => Event::Report { life, report },
         Err(_) => Event::Chatter { life },
     };

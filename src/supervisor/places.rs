@@ -3,12 +3,14 @@
 //! Plain paths, made from what the caller read from the environment. It creates the private
 //! per-user directories on demand and nothing else.
 
-use std::fs::DirBuilder;
+use std::fs::{DirBuilder, File};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use super::directory::{create_private, open_log};
+use super::name::ClusterName;
 use crate::ports::{LockError, PortLocks};
 use crate::spec::defaults::MAX_SOCKET_PATH;
 
@@ -46,6 +48,20 @@ impl Places {
     /// The directory with one entry for each cluster: its directory, or a link to it.
     pub fn clusters(&self) -> PathBuf {
         self.data_home.join("chronik-dev/clusters")
+    }
+
+    /// The log of a detached supervisor: what it says when it has nobody to tell.
+    pub fn supervisor_log(&self, name: &ClusterName) -> PathBuf {
+        self.data_home
+            .join(format!("chronik-dev/supervisors/{name}.log"))
+    }
+
+    /// Opens that log for appending.
+    pub fn open_supervisor_log(&self, name: &ClusterName) -> Result<File, PlaceError> {
+        let path = self.supervisor_log(name);
+        let parent = path.parent().expect("a joined path has a parent");
+        let opened = create_private(parent).and_then(|()| open_log(&path));
+        opened.map_err(|source| PlaceError::Io { path, source })
     }
 
     /// The locks that decide between launchers of this user, wherever their data lies.

@@ -223,7 +223,11 @@ pub struct DryRun {
 /// Answers what a request would run.
 pub fn dry_run(places: &Places, request: &LaunchRequest) -> Result<DryRun, PrepareError> {
     let directory = find(places, &request.cluster);
-    let stored = directory.as_ref().map(ClusterDir::load_spec).transpose()?.flatten();
+    let stored = directory
+        .as_ref()
+        .map(ClusterDir::load_spec)
+        .transpose()?
+        .flatten();
     let ports = if let Some(spec) = &stored {
         check(spec, request)?;
         spec.ports.clone()

@@ -95,7 +95,9 @@ async fn ask_status(ports: Ports) -> Option<NodeStatus> {
 fn load(node: &NodeStatus, all: &[NodeStatus]) -> NodeLoad {
     let mine = |leader: Option<NodeId>| leader == Some(node.node);
     let lags = node.partitions.iter().map(|partition| {
-        let leader = all.iter().find(|other| Some(other.node) == partition.leader)?;
+        let leader = all
+            .iter()
+            .find(|other| Some(other.node) == partition.leader)?;
         let there = leader.partitions.iter().find(|there| {
             there.topic_id == partition.topic_id && there.partition == partition.partition
         })?;

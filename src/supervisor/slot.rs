@@ -126,7 +126,7 @@ impl Slot {
     /// closed one, that the process is gone and its exit is on its way.
     pub(super) fn order(&self, order: Order) {
         if let Some(orders) = &self.orders {
-            drop(orders.try_send(order));
+            let _ = orders.try_send(order);
         }
     }
 
@@ -137,7 +137,10 @@ impl Slot {
 
     /// Whether the node can answer: it runs and is not paused.
     pub(super) fn can_answer(&self) -> bool {
-        matches!(self.state, NodeState::Starting { .. } | NodeState::Ready { .. })
+        matches!(
+            self.state,
+            NodeState::Starting { .. } | NodeState::Ready { .. }
+        )
     }
 
     /// Asks the node to leave and gives it until `kill_at`.
@@ -148,6 +151,14 @@ impl Slot {
         self.state = self.state.stopping();
         self.order(how);
         self.kill_at = Some(kill_at);
+    }
+
+    /// Sends a signal of the user's choice; an end by it counts as asked for.
+    pub(super) fn signal(&mut self, signal: Signal) {
+        if ends_a_process(signal) {
+            self.state = self.state.stopping();
+        }
+        self.order(Order::Signal(signal));
     }
 
     /// Kills the process.
@@ -165,10 +176,12 @@ impl Slot {
             }
             _ => (None, false),
         };
-        let role = leader.filter(|_| self.can_answer()).map(|leader| match leader {
-            leader if leader == self.id => Role::Leader,
-            _ => Role::Follower,
-        });
+        let role = leader
+            .filter(|_| self.can_answer())
+            .map(|leader| match leader {
+                leader if leader == self.id => Role::Leader,
+                _ => Role::Follower,
+            });
         NodeView {
             id: self.id,
             name: self.id.to_string(),
@@ -182,7 +195,11 @@ impl Slot {
             waiting_for: self.waiting_for(),
             exit,
             died,
-            term: self.facts.leader.map(|(_, term)| term).filter(|_| self.runs()),
+            term: self
+                .facts
+                .leader
+                .map(|(_, term)| term)
+                .filter(|_| self.runs()),
             applied: self.facts.applied.filter(|_| self.runs()),
             load: None,
         }
@@ -195,4 +212,24 @@ impl Slot {
         let said = self.said.clone().or_else(|| self.facts.not_ready.clone());
         Some(said.unwrap_or_else(|| String::from("its first report")))
     }
+}
+
+/// Whether a signal ends a process that does not handle it and is no debugging aid.
+pub(super) fn ends_a_process(signal: Signal) -> bool {
+    use Signal::{
+        SIGABRT, SIGBUS, SIGFPE, SIGHUP, SIGILL, SIGINT, SIGKILL, SIGQUIT, SIGSEGV, SIGTERM,
+    };
+    matches!(
+        signal,
+        SIGABRT
+            | SIGBUS
+            | SIGFPE
+            | SIGHUP
+            | SIGILL
+            | SIGINT
+            | SIGKILL
+            | SIGQUIT
+            | SIGSEGV
+            | SIGTERM
+    )
 }

@@ -74,14 +74,20 @@ impl Spawner {
             .spawn()
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the one file that spawns")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one file that spawns"
+    )]
     fn command(&self) -> Command {
         Command::new(&self.program)
     }
 }
 
 /// Spawns a command of the user, with the terminal it has and some more environment.
-#[expect(clippy::disallowed_methods, reason = "this is the one file that spawns")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one file that spawns"
+)]
 pub fn user_command(
     words: &[std::ffi::OsString],
     environment: &[(&str, String)],

@@ -3,10 +3,12 @@
 //! Names and shapes are a contract. What only a node knows (partitions, lag) is filled in by
 //! `probe`, and absent where the node does not answer.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
 use super::event::PhaseName;
-use crate::spec::{ClusterId, NodeId, Ports, Role};
+use crate::spec::{ClusterId, ClusterSpec, NodeId, Ports, Role};
 
 /// A phase that was passed.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -136,6 +138,26 @@ pub struct FaultView {
 }
 
 impl ClusterStatus {
+    /// A cluster of which nothing runs yet.
+    pub(super) fn starting(spec: &ClusterSpec, directory: &Path) -> Self {
+        Self {
+            cluster: spec.name.clone(),
+            state: ClusterState::Starting,
+            cluster_id: spec.id,
+            leader: None,
+            term: None,
+            took_ms: None,
+            phases: Vec::new(),
+            bootstrap: spec.ports.bootstrap(),
+            nodes: Vec::new(),
+            faults: Vec::new(),
+            direct: spec.direct,
+            ephemeral: spec.ephemeral,
+            supervisor_pid: std::process::id(),
+            directory: directory.display().to_string(),
+        }
+    }
+
     /// Nodes that run and are ready.
     pub fn ready_nodes(&self) -> usize {
         self.nodes.iter().filter(|node| node.is_ready()).count()

@@ -24,6 +24,8 @@ pub enum TroubleCode {
     NoCluster,
     /// The cluster is not running.
     NotRunning,
+    /// A living supervisor has the cluster: ask that one.
+    AlreadyRunning,
     /// The directory is locked and nobody answers as that cluster.
     Locked,
     /// Ctrl-C, or the launching process went away.
@@ -43,6 +45,7 @@ impl TroubleCode {
             Self::Precondition => "PRECONDITION",
             Self::NoCluster => "NO_CLUSTER",
             Self::NotRunning => "NOT_RUNNING",
+            Self::AlreadyRunning => "ALREADY_RUNNING",
             Self::Locked => "LOCKED",
             Self::Interrupted => "INTERRUPTED",
             Self::Bug => "BUG",

@@ -146,7 +146,12 @@ impl Producer {
 
     /// Gives up what is too old, where it is not even known whom to send it to.
     pub(super) fn expire(&mut self, now: Instant) {
-        let Some(born) = now.checked_sub(self.settings.give_up_after) else {
+        // Also what may be sent but once waits for somebody to send it to.
+        let patience = self
+            .settings
+            .give_up_after
+            .max(self.settings.attempt_timeout);
+        let Some(born) = now.checked_sub(patience) else {
             return;
         };
         for partition in 0..self.partitions() {

@@ -145,7 +145,9 @@ impl Control {
     async fn form(&mut self, peers: &PeerTable) {
         let nodes = self.cluster.spec().node_ids();
         let first = nodes.first() == Some(&self.cluster.spec().node);
-        if !first || self.initialised || self.metadata.log().state().last.is_some() {
+        let formed = self.metadata.log().state().last.is_some()
+            || self.cluster.leadership(GroupId::METADATA).epoch >= 0;
+        if !first || self.initialised || formed {
             return;
         }
         let complete = peers.peers.values().all(|peer| {

@@ -71,7 +71,9 @@ impl Cluster {
             .expect("no holder panics")
             .insert(id, partition);
         inner.host.insert(Arc::clone(&group));
-        if untouched && assignment.initialiser == inner.spec.node {
+        // A replica that lost its disk is empty as well; a group that has had a leader is not new.
+        let is_new = untouched && self.leadership(id).epoch < 0;
+        if is_new && assignment.initialiser == inner.spec.node {
             inner.tasks.spawn(async move { group.initialize().await });
         }
         Ok(())

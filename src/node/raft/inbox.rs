@@ -1,19 +1,20 @@
 //! What peers send to this node's groups.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use openraft::raft::VoteResponse;
+use openraft::raft::{AppendEntriesRequest, VoteRequest, VoteResponse};
 use tokio::sync::mpsc;
 
 use super::claims::{self, Claims};
 use super::elections::{self, Words};
 use super::group::Group;
 use super::host::Host;
-use super::types::{Snapshot, Vote};
+use super::types::{Snapshot, Types, Vote};
 use super::wire::{self, Malformed, Reader};
 use crate::node::link::{Inbox, Service};
 use crate::spec::{GroupId, NodeId};
@@ -123,12 +124,13 @@ async fn serve(group: &Group, service: Service, payload: Bytes) -> Result<Bytes,
     match service {
         Service::Append => {
             let request = wire::read_append_request(payload).map_err(|e| words(&e))?;
+            begin_repair(group, &request).map_err(|e| words(&e))?;
             let response = raft.append_entries(request).await.map_err(|e| words(&e))?;
             Ok(wire::append_response(&response))
         }
         Service::Vote | Service::PreVote => {
             let request = wire::read_vote_request(payload).map_err(|e| words(&e))?;
-            if group.repairing() {
+            if !may_vote(group, &request) {
                 return Ok(wire::vote_response(&refusal(group, &request.vote)));
             }
             let response = if service == Service::Vote {
@@ -166,8 +168,29 @@ async fn serve(group: &Group, service: Service, payload: Bytes) -> Result<Bytes,
     }
 }
 
-/// A damaged replica has no vote: it cannot prove its log whole.
-fn refusal(group: &Group, asked: &Vote) -> VoteResponse<super::types::Types> {
+/// An empty log has a vote in the group's first election only: later on it cannot tell whether it
+/// never held anything or lost it with its disk. A damaged log has none at all.
+fn may_vote(group: &Group, request: &VoteRequest<Types>) -> bool {
+    let log = group.log().state();
+    let first_election = request.last_log_id.is_none_or(|last| last.index() == 0);
+    log.repair_until.is_none() && (log.last.is_some() || first_election)
+}
+
+/// A leader's first word to an empty log: what is committed by then may have been held here
+/// before, so there is no vote until the log has reached it.
+fn begin_repair(group: &Group, request: &AppendEntriesRequest<Types>) -> io::Result<()> {
+    let committed = request
+        .leader_commit
+        .as_ref()
+        .map_or(0, openraft::LogId::index);
+    if committed > 0 && group.log().state().last.is_none() {
+        group.log().require_repair(committed)?;
+    }
+    Ok(())
+}
+
+/// A replica without a vote says no.
+fn refusal(group: &Group, asked: &Vote) -> VoteResponse<Types> {
     let own = group.log().state().vote.map(super::types::vote);
     VoteResponse::new(
         own.unwrap_or_else(|| Vote::new(asked.leader_id.term.saturating_sub(1), 0)),

@@ -128,6 +128,17 @@ impl RaftLogStorage<Types> for Store {
         wait(waiting).await
     }
 
+    /// Not synced on its own: a restart applies at once what it knows to be committed, and hears
+    /// the rest from the leader.
+    async fn save_committed(&mut self, committed: Option<LogId>) -> io::Result<()> {
+        self.log
+            .save_committed(committed.as_ref().map(types::position))
+    }
+
+    async fn read_committed(&mut self) -> io::Result<Option<LogId>> {
+        Ok(self.log.state().committed.map(types::log_id))
+    }
+
     async fn append<I>(&mut self, entries: I, flushed: IOFlushed<Types>) -> io::Result<()>
     where
         I: IntoIterator<Item = Entry> + OptionalSend,

@@ -1,18 +1,68 @@
 //! Everything durable of one node: the write-ahead log, the groups' segments, and the disk seam.
 //!
 //! One write-ahead log per node with one writer thread and one fdatasync per batch over all
-//! groups; in the same step the bytes go to per-group segment files in the page cache, which are
-//! synced lazily before the write-ahead log is recycled. Knows no Raft rules and no cluster: it
-//! stores what it is told in the order it is told, and says so only after the sync.
+//! groups; behind it the bytes go to per-group segment files in the page cache, which are synced
+//! lazily before the write-ahead log is recycled. Knows no Raft rules and no cluster: it stores
+//! what it is told in the order it is told, and says so only after the sync.
+//!
+//! ```text
+//! call -> group (view, tail) -> queue -> wal (sync) -> done
+//!                                          `-> segments (page cache) -> checkpoint (sync)
+//! <dir>/checkpoint   <dir>/wal/wal-<n>.log   <dir>/groups/<group>/<first index>-<n>.{log,idx}
+//!                                            <dir>/groups/<group>/<index>-<term>.state
+//! ```
+//! After [`Storage::close`] the checkpoint describes everything and nothing of the write-ahead
+//! log is needed: its end is the checkpoint's mark. After a crash, what came after the checkpoint
+//! is replayed.
 
+mod batches;
+mod checkpoint;
+mod disk;
+mod group;
+mod handles;
+mod queue;
+mod read;
+mod record;
+mod recovery;
+mod row;
+mod sealed;
+mod segments;
+mod states;
+mod stats;
+mod tail;
+mod terms;
+mod threads;
+mod view;
+mod wal;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
 use std::io;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, mpsc};
+use std::thread::{self, JoinHandle};
 
 use bytes::Bytes;
 use tokio::sync::watch;
 
 use crate::spec::{GroupId, SyncMode};
+use disk::{Disk, Faults};
+use group::Group;
+use handles::Handles;
+use queue::Queue;
+use read::Limits;
+use recovery::Recovered;
+use states::States;
+use stats::Counters;
+pub(in crate::node) use stats::{SYNC_BOUNDS_US, StorageStats};
+use threads::Flusher;
+use view::LogView;
+use wal::{Maker, Wal};
 
 /// A position in a group's log; the term is unique to its leader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -117,174 +167,393 @@ pub(in crate::node) enum StorageError {
     },
 }
 
-/// The storage of one node.
+/// The storage of one node. Clones share it; when the last one and the last log of it go without
+/// [`Storage::close`], it ends as if the process had been killed.
 #[derive(Clone)]
-pub(in crate::node) struct Storage {}
+pub(in crate::node) struct Storage {
+    owner: Arc<Owner>,
+}
+
+/// What calls and threads share.
+struct Shared {
+    disk: Arc<Disk>,
+    handles: Arc<Handles>,
+    queue: Queue,
+    counters: Counters,
+    segment_bytes: u64,
+    numbers: AtomicU64,
+    groups: Mutex<BTreeMap<GroupId, Arc<Group>>>,
+}
+
+/// The threads' end.
+struct Owner {
+    shared: Arc<Shared>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
 
 impl Storage {
     /// Opens (or makes) the storage in `dir`, replays the write-ahead log and verifies every log.
     pub(in crate::node) fn open(
-        _dir: &Path,
-        _options: StorageOptions,
+        dir: &Path,
+        options: StorageOptions,
     ) -> Result<(Self, Vec<Damage>), StorageError> {
-        todo!("storage")
+        Self::open_with(dir, options, Faults::of_directory(dir))
+    }
+
+    fn open_with(
+        dir: &Path,
+        options: StorageOptions,
+        faults: Faults,
+    ) -> Result<(Self, Vec<Damage>), StorageError> {
+        let failed = |source| StorageError::Io {
+            what: format!("open the storage in {}", dir.display()),
+            source,
+        };
+        Self::start(dir, options, faults).map_err(failed)
+    }
+
+    fn start(
+        dir: &Path,
+        options: StorageOptions,
+        faults: Faults,
+    ) -> io::Result<(Self, Vec<Damage>)> {
+        let disk = prepare(dir, faults)?;
+        let handles = Arc::new(Handles::new(disk.clone()));
+        let maker = Maker::new(disk.clone(), options.wal_bytes);
+        let mut recovered = recovery::recover(&disk, &handles, &maker, options.sync)?;
+        let damage = std::mem::take(&mut recovered.damage);
+        let shared = Arc::new(Shared {
+            disk,
+            handles,
+            queue: Queue::default(),
+            counters: Counters::default(),
+            segment_bytes: options.segment_bytes,
+            numbers: AtomicU64::new(recovered.next_number),
+            groups: Mutex::new(restored(&mut recovered)),
+        });
+        if recovered.torn {
+            shared.counters.torn_tail();
+        }
+        let wal = Wal::new(maker, options.sync, recovered.mark);
+        let threads = Mutex::new(start_threads(&shared, wal, recovered, options.wal_bytes)?);
+        let owner = Arc::new(Owner { shared, threads });
+        Ok((Self { owner }, damage))
     }
 
     /// The groups that have a log here.
     pub(in crate::node) fn groups(&self) -> Vec<GroupId> {
-        todo!("storage")
+        self.owner.shared.groups().keys().copied().collect()
     }
 
     /// A group's log, made when there is none.
     pub(in crate::node) fn group(
         &self,
-        _group: GroupId,
-        _kind: LogKind,
+        group: GroupId,
+        kind: LogKind,
     ) -> Result<GroupLog, StorageError> {
-        todo!("storage")
+        let shared = &self.owner.shared;
+        let mut groups = shared.groups();
+        let known = groups.entry(group).or_insert_with(|| {
+            Arc::new(Group::new(group, LogView::default(), 0, States::default()))
+        });
+        let log = known.clone();
+        // Under the lock, so that a removal cannot come between the log and its first record.
+        let opened = log.open_as(shared, kind);
+        drop(groups);
+        opened.map_err(|source| storage_error(format!("open the log of {group}"), source))?;
+        Ok(GroupLog {
+            owner: self.owner.clone(),
+            group: log,
+        })
     }
 
     /// Forgets a group and removes its files.
-    pub(in crate::node) fn remove_group(&self, _group: GroupId) -> Result<(), StorageError> {
-        todo!("storage")
+    pub(in crate::node) fn remove_group(&self, group: GroupId) -> Result<(), StorageError> {
+        let shared = &self.owner.shared;
+        let mut groups = shared.groups();
+        let Some(log) = groups.remove(&group) else {
+            return Ok(());
+        };
+        let removed = log.remove(shared);
+        drop(groups);
+        removed.map_err(|source| storage_error(format!("remove the log of {group}"), source))
     }
 
-    /// Syncs everything, marks the end of the write-ahead log as clean, and ends the writer.
+    /// Ends when the disk has failed, with the system's word: the node must stop, loudly.
+    pub(in crate::node) async fn failed(&self) -> String {
+        let mut failures = self.owner.shared.queue.failures();
+        match failures.wait_for(Option::is_some).await {
+            Ok(why) => why.clone().unwrap_or_default(),
+            // The sender is in what this call holds.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Syncs everything, so that nothing of the write-ahead log is needed, and ends the threads.
     pub(in crate::node) fn close(&self) -> Result<(), StorageError> {
-        todo!("storage")
+        self.owner.shared.queue.close();
+        self.owner.join();
+        match self.owner.shared.queue.failure() {
+            Some(why) => Err(storage_error(
+                "close the storage".to_owned(),
+                io::Error::other(why),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// Numbers for `/metrics`.
+    pub(in crate::node) fn stats(&self) -> StorageStats {
+        self.owner.shared.counters.read()
     }
 }
 
-/// One group's log; clones share it. Appends are visible to reads at once, durable when `done`
+/// Takes from a storage directory whose process is dead what a loss of power may take; see the
+/// ledger of the disk seam. The same seed takes the same.
+pub(crate) fn power_cut(dir: &Path, seed: u64) -> io::Result<()> {
+    disk::power_cut(dir, seed)
+}
+
+fn storage_error(what: String, source: io::Error) -> StorageError {
+    match source.kind() {
+        io::ErrorKind::InvalidInput => StorageError::Refused(source.to_string()),
+        _ => StorageError::Io { what, source },
+    }
+}
+
+/// Makes the directories, with durable names.
+fn prepare(dir: &Path, faults: Faults) -> io::Result<Arc<Disk>> {
+    if !dir.is_dir() {
+        fs::create_dir_all(dir)?;
+        if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            File::open(parent)?.sync_all()?;
+        }
+    }
+    let disk = Disk::open(dir, faults)?;
+    let new_wal = disk.create_dir(wal::DIRECTORY)?;
+    let new_groups = disk.create_dir("groups")?;
+    if new_wal || new_groups {
+        disk.sync_dir("")?;
+    }
+    Ok(disk)
+}
+
+/// The logs that were found, for callers and for the flusher.
+fn restored(recovered: &mut Recovered) -> BTreeMap<GroupId, Arc<Group>> {
+    let mut groups = BTreeMap::new();
+    for (id, written) in &mut recovered.segments.groups {
+        let states = recovered.states.remove(id).unwrap_or_default();
+        let group = Group::new(*id, written.view.clone(), written.group_seq, states);
+        let group = Arc::new(group);
+        written.front = Some(group.clone());
+        groups.insert(*id, group);
+    }
+    groups
+}
+
+fn start_threads(
+    shared: &Arc<Shared>,
+    wal: Wal,
+    recovered: Recovered,
+    checkpoint_bytes: u64,
+) -> io::Result<Vec<JoinHandle<()>>> {
+    let (to_flusher, stored) = mpsc::channel();
+    let (segments, mark) = (recovered.segments, recovered.mark);
+    let mut flusher = Flusher::new(shared.clone(), segments, mark, checkpoint_bytes);
+    if recovered.replayed {
+        flusher = flusher.after_replay();
+    }
+    let named = |name: &str| thread::Builder::new().name(name.to_owned());
+    let flusher = named("segments").spawn(move || flusher.run(&stored))?;
+    let shared = shared.clone();
+    let writer = named("wal").spawn(move || threads::write(&shared, wal, &to_flusher))?;
+    Ok(vec![writer, flusher])
+}
+
+impl Shared {
+    fn groups(&self) -> MutexGuard<'_, BTreeMap<GroupId, Arc<Group>>> {
+        self.groups
+            .lock()
+            .expect("no thread panics while it holds the groups")
+    }
+
+    /// A number that no segment's file has.
+    fn next_number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+impl Owner {
+    /// Waits for the threads, unless it is one of them that asks.
+    fn join(&self) {
+        let threads = self
+            .threads
+            .lock()
+            .map(|mut threads| std::mem::take(&mut *threads));
+        for thread in threads.unwrap_or_default() {
+            if thread.thread().id() != thread::current().id() {
+                drop(thread.join());
+            }
+        }
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.shared.queue.abandon();
+        self.join();
+    }
+}
+
+/// One group's log; clones share it, and keep the storage alive. Appends are visible to reads at once, durable when `done`
 /// is called; calls of one group take effect in call order.
 #[derive(Clone)]
-pub(in crate::node) struct GroupLog {}
+pub(in crate::node) struct GroupLog {
+    owner: Arc<Owner>,
+    group: Arc<Group>,
+}
 
 impl GroupLog {
     /// What it holds.
     pub(in crate::node) fn state(&self) -> GroupState {
-        todo!("storage")
+        self.group.state()
     }
 
     /// Appends entries that continue the log without a gap. In a records log every batch gets
     /// its base offset (the running sum) and the entry's own term as its leader epoch; a batch
     /// that comes with both already set to other values *from a leader* is a divergence.
-    pub(in crate::node) fn append(&self, _entries: Vec<LogEntry>, _done: Done) -> io::Result<()> {
-        todo!("storage")
+    pub(in crate::node) fn append(&self, entries: Vec<LogEntry>, done: Done) -> io::Result<()> {
+        self.group.append(&self.owner.shared, entries, done)
     }
 
     /// Saves a vote; durable when `done` is called.
-    pub(in crate::node) fn save_vote(&self, _vote: SavedVote, _done: Done) -> io::Result<()> {
-        todo!("storage")
+    pub(in crate::node) fn save_vote(&self, vote: SavedVote, done: Done) -> io::Result<()> {
+        self.group.save_vote(&self.owner.shared, vote, done)
+    }
+
+    /// Marks the log as incomplete until it has reached `until`: durable before anything that is
+    /// appended later.
+    pub(in crate::node) fn require_repair(&self, until: u64) -> io::Result<()> {
+        self.group.require_repair(&self.owner.shared, until)
     }
 
     /// Notes how far the group is committed; not synced on its own.
-    pub(in crate::node) fn save_committed(
-        &self,
-        _committed: Option<LogPosition>,
-    ) -> io::Result<()> {
-        todo!("storage")
+    pub(in crate::node) fn save_committed(&self, committed: Option<LogPosition>) -> io::Result<()> {
+        self.group.save_committed(committed);
+        self.owner.shared.queue.check()
     }
 
     /// Drops all entries after `last` (all, when `None`), and rewinds offsets and epochs.
-    pub(in crate::node) fn truncate_after(&self, _last: Option<LogPosition>) -> io::Result<()> {
-        todo!("storage")
+    pub(in crate::node) fn truncate_after(&self, last: Option<LogPosition>) -> io::Result<()> {
+        self.group.truncate_after(&self.owner.shared, last)
     }
 
     /// Drops the entries up to `upto`: marked now, whole sealed segments unlinked in the
     /// background. The log start moves to the first offset that is left.
-    pub(in crate::node) fn purge(&self, _upto: LogPosition) -> io::Result<()> {
-        todo!("storage")
+    pub(in crate::node) fn purge(&self, upto: LogPosition) -> io::Result<()> {
+        self.group.purge(&self.owner.shared, upto)
     }
 
     /// Empties the log and lets it continue after `at` with `next_offset`: a snapshot came.
     pub(in crate::node) fn reset(
         &self,
-        _at: LogPosition,
-        _next_offset: i64,
-        _done: Done,
+        at: LogPosition,
+        next_offset: i64,
+        done: Done,
     ) -> io::Result<()> {
-        todo!("storage")
+        self.group.reset(&self.owner.shared, at, next_offset, done)
     }
 
     /// Entries of an index range, in order, at most `max_bytes` of payload but at least one.
     pub(in crate::node) fn read(
         &self,
-        _range: Range<u64>,
-        _max_bytes: usize,
+        range: Range<u64>,
+        max_bytes: usize,
     ) -> io::Result<Vec<LogEntry>> {
-        todo!("storage")
+        self.group.read(&self.owner.shared, range, max_bytes)
     }
 
     /// The offset after the last record at or before this index: the high watermark when it is
     /// applied.
-    pub(in crate::node) fn offset_after(&self, _index: u64) -> i64 {
-        todo!("storage")
+    pub(in crate::node) fn offset_after(&self, index: u64) -> i64 {
+        self.group.offset_after(&self.owner.shared, index)
     }
 
     /// The first offset kept.
     pub(in crate::node) fn log_start(&self) -> i64 {
-        todo!("storage")
+        self.group.log_start()
     }
 
     /// The next offset.
     pub(in crate::node) fn log_end(&self) -> i64 {
-        todo!("storage")
+        self.group.log_end()
     }
 
     /// Whole batches from the one that holds `from`, all below `below`; at most `max_bytes`, but
     /// at least one batch. `from` must lie in `log_start..below`.
     pub(in crate::node) fn read_batches(
         &self,
-        _from: i64,
-        _below: i64,
-        _max_bytes: usize,
+        from: i64,
+        below: i64,
+        max_bytes: usize,
     ) -> io::Result<Bytes> {
-        todo!("storage")
+        self.group
+            .read_batches(&self.owner.shared, from, below, max_bytes)
     }
 
     /// Kafka's LeaderEpochFileCache: the latest epoch at or below `epoch` and where it ended.
-    pub(in crate::node) fn epoch_end(&self, _epoch: i32) -> (i32, i64) {
-        todo!("storage")
+    pub(in crate::node) fn epoch_end(&self, epoch: i32) -> (i32, i64) {
+        self.group.epoch_end(epoch)
     }
 
     /// The epoch of the record at `offset`; -1 where there is none.
-    pub(in crate::node) fn epoch_at(&self, _offset: i64) -> i32 {
-        todo!("storage")
+    pub(in crate::node) fn epoch_at(&self, offset: i64) -> i32 {
+        self.group.epoch_at(offset)
     }
 
     /// The base offset of the first batch below `below` whose maximum timestamp is at least this.
     pub(in crate::node) fn batch_with_timestamp(
         &self,
-        _timestamp: i64,
-        _below: i64,
+        timestamp: i64,
+        below: i64,
     ) -> io::Result<Option<i64>> {
-        todo!("storage")
+        self.group
+            .batch_with_timestamp(&self.owner.shared, timestamp, below)
     }
 
     /// The base offset of the batch with the largest maximum timestamp below `below`.
-    pub(in crate::node) fn batch_with_max_timestamp(&self, _below: i64) -> io::Result<Option<i64>> {
-        todo!("storage")
+    pub(in crate::node) fn batch_with_max_timestamp(&self, below: i64) -> io::Result<Option<i64>> {
+        self.group
+            .batch_with_max_timestamp(&self.owner.shared, below)
     }
 
     /// Whether `index` is the last entry of a sealed segment: the place for a state.
-    pub(in crate::node) fn is_seal(&self, _index: u64) -> bool {
-        todo!("storage")
+    pub(in crate::node) fn is_seal(&self, index: u64) -> bool {
+        self.group.is_seal(&self.owner.shared, index)
     }
 
     /// Stores the state machine's state as of `at`, synced, beside the segment sealed there.
-    pub(in crate::node) fn save_state(&self, _at: LogPosition, _state: &[u8]) -> io::Result<()> {
-        todo!("storage")
+    pub(in crate::node) fn save_state(&self, at: LogPosition, state: &[u8]) -> io::Result<()> {
+        let Group {
+            states, directory, ..
+        } = &*self.group;
+        states.save(&self.owner.shared.disk, directory, at, state)
     }
 
     /// The newest stored state: where a restart continues to apply.
     pub(in crate::node) fn newest_state(&self) -> io::Result<Option<(LogPosition, Bytes)>> {
-        todo!("storage")
+        let Group {
+            states, directory, ..
+        } = &*self.group;
+        states.newest(&self.owner.shared.disk, directory)
     }
 
     /// The stored state as of exactly this position.
-    pub(in crate::node) fn state_at(&self, _at: LogPosition) -> io::Result<Option<Bytes>> {
-        todo!("storage")
+    pub(in crate::node) fn state_at(&self, at: LogPosition) -> io::Result<Option<Bytes>> {
+        let Group {
+            states, directory, ..
+        } = &*self.group;
+        states.at(&self.owner.shared.disk, directory, at)
     }
 
     /// How far retention lets the front go: the last position of the newest sealed segment that
@@ -292,16 +561,21 @@ impl GroupLog {
     /// nothing has to go.
     pub(in crate::node) fn retention_point(
         &self,
-        _now_ms: i64,
-        _retention_ms: i64,
-        _retention_bytes: i64,
-        _committed: u64,
+        now_ms: i64,
+        retention_ms: i64,
+        retention_bytes: i64,
+        committed: u64,
     ) -> Option<LogPosition> {
-        todo!("storage")
+        let limits = Limits {
+            ms: retention_ms,
+            bytes: retention_bytes,
+        };
+        self.group
+            .retention_point(&self.owner.shared, now_ms, limits, committed)
     }
 
     /// Changes when a segment is sealed (its last position).
     pub(in crate::node) fn watch_seals(&self) -> watch::Receiver<Option<LogPosition>> {
-        todo!("storage")
+        self.group.watch_seals()
     }
 }

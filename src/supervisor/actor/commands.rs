@@ -60,7 +60,10 @@ impl Supervisor {
             return Err(Trouble::new(TroubleCode::NotRunning, message));
         }
         match command {
-            Command::Do(deed) => deed.nodes.iter().try_for_each(|node| self.doom(*node, &deed)),
+            Command::Do(deed) => deed
+                .nodes
+                .iter()
+                .try_for_each(|node| self.doom(*node, &deed)),
             Command::Break(fault, lasting) => self.break_links(fault, lasting),
             Command::Heal => {
                 if let Some(relays) = &mut self.relays {
@@ -83,19 +86,19 @@ impl Supervisor {
             Fate::Kill(signal) if slot.runs() => {
                 if signal == Signal::SIGKILL {
                     slot.kill();
-                    slot.broken = broken("kill", node, until(Undo::Start));
+                    slot.broken = Some(broken("kill", node, until(Undo::Start)));
                 } else {
-                    slot.order(Order::Signal(signal));
+                    slot.signal(signal);
                 }
             }
             Fate::Stop if slot.runs() => {
                 slot.ask_to_leave(Order::Signal(Signal::SIGTERM), Instant::now() + STOP_GRACE);
-                slot.broken = broken("stop", node, until(Undo::Start));
+                slot.broken = Some(broken("stop", node, until(Undo::Start)));
                 self.tell(ClusterEvent::NodeStopping { node });
             }
             Fate::Pause if slot.can_answer() => {
                 slot.order(Order::Pause);
-                slot.broken = broken("pause", node, until(Undo::Resume));
+                slot.broken = Some(broken("pause", node, until(Undo::Resume)));
             }
             Fate::Resume => self.resume(node),
             Fate::Start if !slot.runs() => {
@@ -138,7 +141,7 @@ impl Supervisor {
                 if slot.kill_at.is_none_or(|at| at > Instant::now()) {
                     slot.kill();
                 }
-                slot.broken = broken("kill", node, Some((Instant::now() + RETRY, undo)));
+                slot.broken = Some(broken("kill", node, Some((Instant::now() + RETRY, undo))));
             }
             Undo::Start => {
                 slot.broken = None;
@@ -158,7 +161,11 @@ impl Supervisor {
             };
             Trouble::of(code, &error)
         };
-        let relays = self.relays.as_mut().ok_or(FaultError::NoRelays).map_err(refused)?;
+        let relays = self
+            .relays
+            .as_mut()
+            .ok_or(FaultError::NoRelays)
+            .map_err(refused)?;
         let applied = match lasting {
             Some(lasting) => relays.apply_for(fault, lasting),
             None => relays.apply(fault),
@@ -170,9 +177,9 @@ impl Supervisor {
 /// A process that outlives its own fault's time is looked at again after this.
 const RETRY: Duration = Duration::from_millis(50);
 
-fn broken(verb: &str, node: NodeId, until: Option<(Instant, Undo)>) -> Option<Broken> {
-    Some(Broken {
+fn broken(verb: &str, node: NodeId, until: Option<(Instant, Undo)>) -> Broken {
+    Broken {
         what: format!("{verb} {node}"),
         until,
-    })
+    }
 }

@@ -124,7 +124,9 @@ impl Supervisor {
                 });
             }
         }
-        news.into_iter().for_each(|event| self.tell(event));
+        for event in news {
+            self.tell(event);
+        }
     }
 
     fn become_ready(&mut self) {
@@ -144,7 +146,9 @@ impl Supervisor {
     /// The leader with the highest term that a running node names.
     fn note_leader(&mut self) {
         let running = self.slots.iter().filter(|slot| slot.can_answer());
-        let newest = running.filter_map(|slot| slot.facts.leader).max_by_key(|(_, term)| *term);
+        let newest = running
+            .filter_map(|slot| slot.facts.leader)
+            .max_by_key(|(_, term)| *term);
         let leader = newest.filter(|(leader, _)| self.slots[leader.position()].can_answer());
         if leader != self.leader {
             self.leader = leader;
@@ -160,11 +164,17 @@ impl Supervisor {
             return;
         };
         let within = show_duration(forming.timeout);
-        let waiting: Vec<&crate::supervisor::slot::Slot> =
-            self.slots.iter().filter(|slot| slot.said.is_some()).collect();
+        let waiting: Vec<&crate::supervisor::slot::Slot> = self
+            .slots
+            .iter()
+            .filter(|slot| slot.said.is_some())
+            .collect();
         let message = match waiting.as_slice() {
             [only] => format!("{} did not become ready within {within}", only.id),
-            several => format!("{} nodes did not become ready within {within}", several.len()),
+            several => format!(
+                "{} nodes did not become ready within {within}",
+                several.len()
+            ),
         };
         let mut trouble = Trouble::new(TroubleCode::NotReady, message);
         for slot in &waiting {
@@ -174,7 +184,9 @@ impl Supervisor {
         if let Some(first) = waiting.first().map(|slot| slot.id) {
             trouble = self.with_log(trouble, first);
         }
-        self.stop_all(Cause::Failure(trouble.hint("chronik-dev doctor looks for the usual causes")));
+        self.stop_all(Cause::Failure(
+            trouble.hint("chronik-dev doctor looks for the usual causes"),
+        ));
     }
 
     /// A node died before READY: says how, what it said last, and stops everything.

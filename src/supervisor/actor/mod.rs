@@ -127,7 +127,10 @@ impl Supervisor {
     ) -> Self {
         let spec = prepared.spec;
         let dir = prepared.claimed.dir();
-        let slots = spec.node_ids().map(|id| Slot::new(id, spec.ports.of(id), dir)).collect();
+        let slots = spec
+            .node_ids()
+            .map(|id| Slot::new(id, spec.ports.of(id), dir))
+            .collect();
         let forming = Forming::new(&request, spec.nodes(), prepared.formation, began);
         Self {
             slots,

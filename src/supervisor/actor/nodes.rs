@@ -60,12 +60,15 @@ impl Supervisor {
         let spec = dir.node_spec(node);
         let process = self.spawner.node(Path::new(&spec), log);
         let process = process.map_err(|source| SpawnError::Spawn { node, source })?;
-        let pid = process.pid().expect("a process that was just spawned is not reaped");
+        let pid = process
+            .pid()
+            .expect("a process that was just spawned is not reaped");
         let (orders, obeyed) = mpsc::channel(MAX_ORDERS);
         let slot = &mut self.slots[node.position()];
         slot.log_from = log_from;
         let life = slot.begin(pid, orders);
-        self.tasks.spawn(attend(life, process, obeyed, self.events.clone()));
+        self.tasks
+            .spawn(attend(life, process, obeyed, self.events.clone()));
         self.tell(ClusterEvent::NodeSpawned { node, pid });
         Ok(())
     }
@@ -75,7 +78,10 @@ impl Supervisor {
         let peers = self.spec.node_ids().filter(|peer| *peer != node);
         let peer = |id: NodeId| {
             let ports = self.spec.ports.of(id);
-            let relayed = self.relays.as_ref().and_then(|relays| relays.dial_address(node, id));
+            let relayed = self
+                .relays
+                .as_ref()
+                .and_then(|relays| relays.dial_address(node, id));
             Peer {
                 id,
                 dial: relayed.unwrap_or_else(|| ([127, 0, 0, 1], ports.raft).into()),
@@ -101,15 +107,20 @@ impl Supervisor {
         };
         let was_ready = slot.facts.ready;
         slot.facts.learn(report);
-        let now_ready = slot.facts.ready;
         let node = life.node;
-        if now_ready && !was_ready {
-            slot.state = slot.state.ready();
-            self.tell(ClusterEvent::NodeReady { node });
-        }
-        if was_ready && !now_ready {
-            let reason = slot.facts.not_ready.clone().unwrap_or_default();
-            self.tell(ClusterEvent::NodeNotReady { node, reason });
+        let news = match (was_ready, slot.facts.ready) {
+            (false, true) => {
+                slot.state = slot.state.ready();
+                Some(ClusterEvent::NodeReady { node })
+            }
+            (true, false) => {
+                let reason = slot.facts.not_ready.clone().unwrap_or_default();
+                Some(ClusterEvent::NodeNotReady { node, reason })
+            }
+            _ => None,
+        };
+        if let Some(news) = news {
+            self.tell(news);
         }
         self.probe(life);
     }

@@ -88,7 +88,10 @@ impl Supervisor {
     /// The next moment at which something is due.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         let kills = self.slots.iter().filter_map(|slot| slot.kill_at);
-        let undone = self.slots.iter().filter_map(|slot| slot.broken.as_ref()?.until);
+        let undone = self
+            .slots
+            .iter()
+            .filter_map(|slot| slot.broken.as_ref()?.until);
         let undone = undone.map(|(at, _)| at);
         let formed = self.forming.as_ref().map(|forming| forming.deadline);
         kills.chain(undone).chain(formed).min()
@@ -103,7 +106,11 @@ impl Supervisor {
             }
         }
         self.undo_what_is_due(now);
-        if self.forming.as_ref().is_some_and(|forming| forming.deadline <= now) {
+        if self
+            .forming
+            .as_ref()
+            .is_some_and(|forming| forming.deadline <= now)
+        {
             self.fail_by_deadline();
         }
     }

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::Supervisor;
 use crate::supervisor::event::ClusterEvent;
+use crate::supervisor::relay::Relays;
 use crate::supervisor::status::{ClusterState, ClusterStatus, FaultView, NodeView};
 
 impl Supervisor {
@@ -60,7 +61,7 @@ impl Supervisor {
             fault: broken.what.clone(),
             ends_in_ms: broken.until.map(|(at, _)| (at - now).as_secs_f64() * 1e3),
         });
-        let links = self.relays.iter().flat_map(|relays| relays.faults());
+        let links = self.relays.iter().flat_map(Relays::faults);
         let left = |until: SystemTime| until.duration_since(SystemTime::now()).unwrap_or_default();
         let links = links.map(|active| FaultView {
             id: Some(active.id.0),

@@ -104,6 +104,18 @@ pub(super) fn take_existing(entry: &Path) -> Result<Option<Claim>, DirectoryErro
     take(ClusterDir { path }, entry)
 }
 
+/// Whether somebody holds the lock of a directory; one that cannot be opened is held by nobody.
+pub(super) fn is_locked(path: &Path) -> bool {
+    let Ok(file) = File::open(path) else {
+        return false;
+    };
+    // Shared, and given back at once: two who only look do not see each other.
+    matches!(
+        Flock::lock(file, FlockArg::LockSharedNonblock),
+        Err((_, Errno::EWOULDBLOCK))
+    )
+}
+
 fn make(
     places: &Places,
     name: &ClusterName,

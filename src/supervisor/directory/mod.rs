@@ -4,7 +4,6 @@
 //! CLUSTER/.chronik-dev     the marker: only directories that carry it are ever deleted
 //! CLUSTER/cluster.json     the sealed ClusterSpec
 //! CLUSTER/formed           exists once all nodes were linked and ready
-//! CLUSTER/supervisor.log   what a detached supervisor has to say
 //! CLUSTER/node-1/          node.json (sealed NodeSpec), node.log, data/
 //! ```
 //! Directories are 0700 and files 0600. State files are written beside, synced, renamed, and
@@ -20,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 use crate::spec::{ClusterSpec, NodeId, NodeSpec, SealError, seal, unseal};
 
+pub(super) use catalog::abandoned;
 pub use catalog::{Entry, find, list, sweep};
 pub(super) use claim::{Claim, ClaimedDir, claim};
 
@@ -94,11 +94,6 @@ impl ClusterDir {
         self.path.join(SPEC)
     }
 
-    /// What a detached supervisor has to say.
-    pub fn supervisor_log(&self) -> PathBuf {
-        self.path.join("supervisor.log")
-    }
-
     /// The directory of a node.
     pub fn node(&self, node: NodeId) -> PathBuf {
         self.path.join(node.to_string())
@@ -122,6 +117,11 @@ impl ClusterDir {
     /// Whether it carries our marker.
     pub fn is_ours(&self) -> bool {
         self.path.join(MARKER).is_file()
+    }
+
+    /// Whether a living supervisor holds it.
+    pub fn is_locked(&self) -> bool {
+        claim::is_locked(&self.path)
     }
 
     /// Whether the cluster has been ready once.
@@ -182,12 +182,6 @@ impl ClusterDir {
         open_log(&path).map_err(io_error("open", &path))
     }
 
-    /// Opens the supervisor's own log for appending.
-    pub(super) fn open_supervisor_log(&self) -> Result<File, DirectoryError> {
-        let path = self.supervisor_log();
-        open_log(&path).map_err(io_error("open", &path))
-    }
-
     fn has_node_data(&self) -> bool {
         self.node(NodeId(1)).exists()
     }
@@ -227,7 +221,7 @@ fn set_aside(path: PathBuf, source: SealError) -> DirectoryError {
 }
 
 /// Makes a directory and its missing parents, 0700 each; an existing one is left as it is.
-fn create_private(path: &Path) -> io::Result<()> {
+pub(super) fn create_private(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
@@ -240,7 +234,7 @@ fn create_file(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-fn open_log(path: &Path) -> io::Result<File> {
+pub(super) fn open_log(path: &Path) -> io::Result<File> {
     OpenOptions::new()
         .append(true)
         .create(true)

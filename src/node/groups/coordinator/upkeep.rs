@@ -105,7 +105,7 @@ impl Coordinator {
         };
         let ids: Vec<String> = self.groups.keys().cloned().collect();
         for id in ids {
-            let stale = self.groups.get(&id).map(|group| stale(group, &gone));
+            let stale = self.groups.get(&id).map(|group| stale(group, gone));
             if let Some(stale) = stale.filter(|stale| !stale.is_empty()) {
                 self.remove_offsets(&id, stale, None, fx);
             }

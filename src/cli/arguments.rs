@@ -6,7 +6,10 @@
 use clap::{Args, Parser, Subcommand};
 
 use super::render::ColorChoice;
-use super::{bench, completions, consume, produce, topic};
+use super::{
+    bench, completions, consume, down, env, faults, logs, ls, net, node, nodes, ports, produce,
+    run, status, topic, up,
+};
 
 /// A real, Raft-replicated, Kafka-compatible cluster on this machine.
 #[derive(Debug, Parser)]
@@ -61,6 +64,38 @@ pub(super) struct Global {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Start a cluster
+    Up(up::Args),
+    /// Stop a cluster
+    Down(down::Args),
+    /// Show roles, terms, lag, ports, pids and faults of a running cluster
+    Status(status::Args),
+    /// List every cluster of this user, running or stopped
+    Ls(ls::Args),
+    /// Show the port plans, planned and in use, and who holds what
+    Ports(ports::Args),
+    /// Show the nodes' logs
+    Logs(logs::Args),
+    /// Kill nodes
+    Kill(nodes::KillArgs),
+    /// Stop nodes gracefully
+    Stop(nodes::TimedArgs),
+    /// Start nodes that were killed, stopped or died
+    Start(nodes::PlainArgs),
+    /// Stop and start nodes, one after the other
+    Restart(nodes::PlainArgs),
+    /// Pause nodes as they are
+    Pause(nodes::TimedArgs),
+    /// Let paused nodes go on
+    Resume(nodes::PlainArgs),
+    /// Break and heal the links between nodes
+    Net(net::Args),
+    /// Show what is broken on purpose right now
+    Faults(faults::Args),
+    /// Print the environment by which programs find the cluster
+    Env(env::Args),
+    /// Run a command with a cluster of its own
+    Run(run::Args),
     /// Measure how fast the cluster acks
     Bench(bench::Args),
     /// Create, list, describe and delete topics
@@ -71,17 +106,40 @@ pub(super) enum Command {
     Consume(consume::Args),
     /// Print the completion script of a shell
     Completions(completions::Args),
+    /// Run one node in the foreground
+    Node(node::Args),
+    /// Run a cluster for the process at the other end of stdin
+    #[command(hide = true)]
+    Supervise,
 }
 
 impl Command {
     /// The word by which the command was called; it stands in the envelope.
     pub(super) fn name(&self) -> &'static str {
         match self {
+            Self::Up(_) => "up",
+            Self::Down(_) => "down",
+            Self::Status(_) => "status",
+            Self::Ls(_) => "ls",
+            Self::Ports(_) => "ports",
+            Self::Logs(_) => "logs",
+            Self::Kill(_) => "kill",
+            Self::Stop(_) => "stop",
+            Self::Start(_) => "start",
+            Self::Restart(_) => "restart",
+            Self::Pause(_) => "pause",
+            Self::Resume(_) => "resume",
+            Self::Net(_) => "net",
+            Self::Faults(_) => "faults",
+            Self::Env(_) => "env",
+            Self::Run(_) => "run",
             Self::Bench(_) => "bench",
             Self::Topic(_) => "topic",
             Self::Produce(_) => "produce",
             Self::Consume(_) => "consume",
             Self::Completions(_) => "completions",
+            Self::Node(_) => "node",
+            Self::Supervise => "supervise",
         }
     }
 }

@@ -31,7 +31,7 @@ pub(super) enum Talk {
 }
 
 /// What every command is given.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Context {
     /// How data is printed.
     pub(super) format: Format,

@@ -68,6 +68,17 @@ pub(super) struct Outcome {
     pub(super) warnings: Vec<String>,
     /// The exit code, where success has more than one.
     pub(super) exit: Exit,
+    /// Whether everything was printed along the way, the envelope too.
+    pub(super) printed: Printed,
+}
+
+/// Who prints a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Printed {
+    /// `render`, at the end.
+    AtTheEnd,
+    /// The command did.
+    Already,
 }
 
 impl Outcome {
@@ -78,6 +89,15 @@ impl Outcome {
             text: String::new(),
             warnings: Vec::new(),
             exit: Exit::Ok,
+            printed: Printed::AtTheEnd,
+        }
+    }
+
+    /// Success that has printed all it had to say, the envelope too.
+    pub(super) fn printed() -> Self {
+        Self {
+            printed: Printed::Already,
+            ..Self::new(Value::Null)
         }
     }
 

@@ -63,6 +63,14 @@ impl Launched {
         None
     }
 
+    /// Why there was no last event.
+    pub async fn silence(&mut self) -> Trouble {
+        let status = self.child.wait().await;
+        let how = status.map_or_else(|error| error.to_string(), |status| status.to_string());
+        let message = "the supervisor ended without a word";
+        Trouble::new(TroubleCode::Bug, message).fact(how)
+    }
+
     /// Waits until the cluster is ready, telling every event on the way.
     pub async fn ready(
         &mut self,
@@ -76,10 +84,7 @@ impl Launched {
                 _ => {}
             }
         }
-        let status = self.child.wait().await;
-        let how = status.map_or_else(|error| error.to_string(), |status| status.to_string());
-        let message = "the supervisor ended without a word";
-        Err(Trouble::new(TroubleCode::Bug, message).fact(how))
+        Err(self.silence().await)
     }
 
     /// Lets go: the cluster runs on without us.

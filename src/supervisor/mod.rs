@@ -14,6 +14,7 @@
 mod actor;
 mod control;
 mod directory;
+mod doctor;
 mod event;
 mod exit;
 mod facts;
@@ -28,6 +29,7 @@ mod node_task;
 mod places;
 mod prepare;
 mod probe;
+mod refusals;
 mod relay;
 mod request;
 mod run;
@@ -38,8 +40,9 @@ mod status;
 mod trouble;
 
 pub use actor::Ended;
-pub use control::{Acted, Action, Verb};
+pub use control::{Acted, Action, Verb, leader_for};
 pub use directory::{ClusterDir, DirectoryError, Entry, find, list, sweep};
+pub use doctor::{Finding, Health, examine};
 pub use event::{ClusterEvent, PhaseName};
 pub use exit::Exit;
 pub use handle::{ClusterHandle, News, locate, wipe};
@@ -53,6 +56,6 @@ pub use relay::{ActiveFault, Fault, FaultError, FaultId, MAX_DELAY, Relays, Traf
 pub use request::{Home, LaunchRequest, Links, PortWish, SearchWish};
 pub use run::{StartError, supervise};
 pub use selector::{BadSelector, Selector};
-pub use spawn::{Spawner, user_command};
+pub use spawn::{Spawner, UserOutput, user_command};
 pub use status::{ClusterState, ClusterStatus, FaultView, NodeLoad, NodeView, Phase};
 pub use trouble::{Trouble, TroubleCode};

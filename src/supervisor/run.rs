@@ -119,7 +119,7 @@ async fn run(
         news: news.clone(),
         view,
     };
-    let supervisor = Supervisor::new(prepared, relays, spawner, (request, began), wiring);
+    let supervisor = Supervisor::new(prepared, relays, spawner, (&request, began), wiring);
     let (ended, claimed, lease) = supervisor.run().await;
     drop(lease);
     let removed = if is_ephemeral(&claimed) {
@@ -150,7 +150,7 @@ fn announce(news: &broadcast::Sender<ClusterEvent>, prepared: &Prepared) {
 
 fn last_words(news: &broadcast::Sender<ClusterEvent>, ended: &Ended) {
     let last = match ended {
-        Ended::Asked | Ended::Interrupted => ClusterEvent::Stopped,
+        Ended::Asked | Ended::Interrupted | Ended::Killed => ClusterEvent::Stopped,
         Ended::Failed(trouble) => ClusterEvent::Failed {
             trouble: trouble.clone(),
         },

@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::trouble::{Trouble, TroubleCode};
 use crate::spec::NodeId;
 
 /// Which nodes.
@@ -167,6 +168,21 @@ impl Selector {
         Ok(chosen)
     }
 
+    /// Whether only a running cluster can tell who is meant.
+    pub fn asks_who_leads(&self) -> bool {
+        !matches!(self, Self::Nodes(_) | Self::All | Self::Any)
+    }
+
+    /// The nodes that are meant, whatever they are doing.
+    pub fn choose(&self, nodes: usize, leader: Option<NodeId>) -> Result<Vec<NodeId>, Trouble> {
+        let field = Field {
+            nodes,
+            candidates: (1..=nodes as u64).map(NodeId).collect(),
+            leader,
+        };
+        Ok(self.resolve(&field)?)
+    }
+
     fn first(&self, wanted: usize, mut from: Vec<NodeId>) -> Result<Vec<NodeId>, Unresolved> {
         if from.len() < wanted {
             return Err(Unresolved::TooFew {
@@ -184,6 +200,16 @@ fn exist(wanted: &[NodeId], nodes: usize) -> Result<Vec<NodeId>, Unresolved> {
     match wanted.iter().find(|node| node.position() >= nodes) {
         Some(node) => Err(Unresolved::NoSuchNode { node: *node, nodes }),
         None => Ok(wanted.to_vec()),
+    }
+}
+
+impl From<Unresolved> for Trouble {
+    fn from(error: Unresolved) -> Self {
+        let code = match error {
+            Unresolved::NoSuchNode { .. } => TroubleCode::Usage,
+            Unresolved::NoLeader | Unresolved::TooFew { .. } => TroubleCode::Precondition,
+        };
+        Self::of(code, &error).hint("chronik-dev status shows the nodes")
     }
 }
 

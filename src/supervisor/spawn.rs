@@ -7,7 +7,7 @@
 //! The system ends a node with the *thread* that spawned it (`PDEATHSIG`), so [`Spawner::node`]
 //! is called from the main thread only; [`assert_main_thread`] is the check.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -83,23 +83,37 @@ impl Spawner {
     }
 }
 
+/// Where a user's command writes its stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UserOutput {
+    /// To ours.
+    Stdout,
+    /// To our stderr: our stdout is taken.
+    Stderr,
+}
+
 /// Spawns a command of the user, with the terminal it has and some more environment.
 #[expect(
     clippy::disallowed_methods,
     reason = "this is the one file that spawns"
 )]
 pub fn user_command(
-    words: &[std::ffi::OsString],
+    words: &[OsString],
     environment: &[(&str, String)],
+    output: UserOutput,
 ) -> io::Result<Child> {
     let (program, arguments) = words
         .split_first()
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "no command"))?;
-    Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(arguments)
         .envs(environment.iter().map(|(key, value)| (key, value)))
-        .kill_on_drop(true)
-        .spawn()
+        .kill_on_drop(true);
+    if output == UserOutput::Stderr {
+        command.stdout(io::stderr());
+    }
+    command.spawn()
 }
 
 impl NodeProcess {

@@ -1,17 +1,26 @@
 //! Text and envelopes: the one place where results become output.
 
+pub(super) mod clock;
+pub(super) mod progress;
 mod style;
+pub(super) mod tables;
 pub(super) mod usage;
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::context::{Context, Format};
-use super::outcome::{CommandResult, Failure, Outcome};
+use super::outcome::{CommandResult, Failure, Outcome, Printed};
 
 pub(super) use style::{ColorChoice, Style};
 
 /// The envelope's format version.
 const SCHEMA_VERSION: u32 = 1;
+
+/// Plain data as JSON.
+pub(super) fn to_json<T: Serialize>(data: &T) -> Value {
+    serde_json::to_value(data).expect("plain data has a JSON form")
+}
 
 /// Prints how a command ended and returns the exit code.
 pub(super) fn conclude(context: &Context, result: CommandResult) -> u8 {
@@ -22,6 +31,9 @@ pub(super) fn conclude(context: &Context, result: CommandResult) -> u8 {
 }
 
 fn succeed(context: &Context, outcome: &Outcome) -> u8 {
+    if outcome.printed == Printed::Already {
+        return outcome.exit.code();
+    }
     let printed = match context.format {
         Format::Json => Context::raw(&success(context.command, outcome).to_string()),
         Format::Text => {
@@ -52,7 +64,7 @@ fn fail(context: &Context, failure: &Failure) -> u8 {
     failure.exit.code()
 }
 
-fn success(command: &str, outcome: &Outcome) -> Value {
+pub(super) fn success(command: &str, outcome: &Outcome) -> Value {
     json!({
         "schema_version": SCHEMA_VERSION,
         "command": command,

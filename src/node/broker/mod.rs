@@ -31,7 +31,7 @@ use super::cluster::Cluster;
 use super::groups::Groups;
 use crate::ports;
 
-pub(in crate::node) use stats::{ApiStats, BrokerStats, Counter, LATENCY_BOUNDS};
+pub(in crate::node) use stats::BrokerStats;
 
 /// The broker of this node.
 #[derive(Clone)]

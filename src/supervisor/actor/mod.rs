@@ -83,6 +83,8 @@ pub enum Ended {
     Asked,
     /// The cluster was ready, then Ctrl-C stopped every node.
     Interrupted,
+    /// The cluster was ready, and a second Ctrl-C killed what still ran.
+    Killed,
     /// It did not get ready; all is stopped.
     Failed(Trouble),
 }
@@ -94,7 +96,6 @@ pub(super) struct Supervisor {
     lease: PortLease,
     relays: Option<Relays>,
     spawner: Spawner,
-    request: LaunchRequest,
     slots: Vec<Slot>,
     forming: Option<Forming>,
     stopping: Option<Stopping>,
@@ -122,7 +123,7 @@ impl Supervisor {
         prepared: Prepared,
         relays: Option<Relays>,
         spawner: Spawner,
-        (request, began): (LaunchRequest, Instant),
+        (request, began): (&LaunchRequest, Instant),
         wiring: Wiring,
     ) -> Self {
         let spec = prepared.spec;
@@ -131,7 +132,7 @@ impl Supervisor {
             .node_ids()
             .map(|id| Slot::new(id, spec.ports.of(id), dir))
             .collect();
-        let forming = Forming::new(&request, spec.nodes(), prepared.formation, began);
+        let forming = Forming::new(request, spec.nodes(), prepared.formation, began);
         Self {
             slots,
             forming: Some(forming),
@@ -144,7 +145,6 @@ impl Supervisor {
             spec,
             relays,
             spawner,
-            request,
             events: wiring.events,
             inbox: wiring.inbox,
             news: wiring.news,

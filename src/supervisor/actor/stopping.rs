@@ -28,6 +28,8 @@ pub(super) struct Stopping {
     cause: Cause,
     /// Whether the cluster had been ready.
     was_ready: bool,
+    /// Whether a second Ctrl-C has cut it short.
+    cut_short: bool,
 }
 
 impl Supervisor {
@@ -38,7 +40,11 @@ impl Supervisor {
         }
         let was_ready = self.record.took.is_some();
         self.forming = None;
-        self.stopping = Some(Stopping { cause, was_ready });
+        self.stopping = Some(Stopping {
+            cause,
+            was_ready,
+            cut_short: false,
+        });
         let kill_at = Instant::now() + STOP_GRACE;
         for slot in self.slots.iter_mut().filter(|slot| slot.runs()) {
             slot.broken = None;
@@ -49,9 +55,10 @@ impl Supervisor {
 
     /// The first Ctrl-C stops gracefully, the second kills at once.
     pub(super) fn on_interrupt(&mut self) {
-        if self.stopping.is_none() {
+        let Some(stopping) = &mut self.stopping else {
             return self.stop_all(Cause::Interrupt);
-        }
+        };
+        stopping.cut_short = true;
         for slot in self.slots.iter_mut().filter(|slot| slot.runs()) {
             slot.kill();
         }
@@ -75,6 +82,7 @@ impl Supervisor {
             return None;
         }
         Some(match &stopping.cause {
+            _ if stopping.was_ready && stopping.cut_short => Ended::Killed,
             Cause::Command | Cause::Launcher if stopping.was_ready => Ended::Asked,
             Cause::Interrupt if stopping.was_ready => Ended::Interrupted,
             Cause::Failure(trouble) => Ended::Failed(trouble.clone()),

@@ -12,7 +12,7 @@ use super::{Acted, Action, Verb};
 use crate::spec::NodeId;
 use crate::spec::defaults::{READY_TIMEOUT, STOP_GRACE};
 use crate::supervisor::actor::{Command, Deed, Fate};
-use crate::supervisor::selector::{Field, Unresolved};
+use crate::supervisor::selector::Field;
 use crate::supervisor::slot::ends_a_process;
 use crate::supervisor::status::{ClusterStatus, NodeView};
 use crate::supervisor::trouble::{Trouble, TroubleCode};
@@ -92,13 +92,7 @@ fn resolve(
             .collect(),
         leader,
     };
-    action.select.resolve(&field).map_err(|error| {
-        let code = match error {
-            Unresolved::NoSuchNode { .. } => TroubleCode::Usage,
-            Unresolved::NoLeader | Unresolved::TooFew { .. } => TroubleCode::Precondition,
-        };
-        Trouble::of(code, &error).hint("chronik-dev status shows the nodes")
-    })
+    Ok(action.select.resolve(&field)?)
 }
 
 /// Nodes that are as asked already: a warning each, no error.

@@ -20,6 +20,11 @@ const ELECTED_WITHIN: Duration = Duration::from_secs(10);
 /// Between two questions to the survivors.
 const ASK_AGAIN: Duration = Duration::from_millis(5);
 
+/// Who leads the group that a selector is about: a partition, or else the metadata group.
+pub async fn leader_for(selector: &Selector, status: &ClusterStatus) -> Option<NodeId> {
+    Group::of(selector).leader(status).await
+}
+
 /// The group whose leader is watched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Group {

@@ -8,6 +8,8 @@ mod act;
 mod election;
 pub(super) mod server;
 
+pub use election::leader_for;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};

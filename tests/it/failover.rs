@@ -1,0 +1,135 @@
+//! The leader of a partition is killed, stopped or paused under an idempotent acks=all load.
+//!
+//! Laws: nothing acked is lost, nothing is doubled, the order is kept, and all replicas end up with
+//! equal logs. Gaps are printed, not judged.
+
+use chronik_dev::spec::NodeId;
+use chronik_dev::supervisor::Acted;
+
+use crate::cluster::{Cluster, Data, NODES, SOON, others};
+use crate::load::Loaded;
+use crate::produce;
+use crate::tell::tell;
+
+const KILLS: usize = 5;
+const STOPS: usize = 5;
+const ORDERS: (&str, u32) = ("orders", 0);
+
+/// Does something to the leader of `orders/0` and returns who that was.
+async fn to_leader(cluster: &Cluster, verb: &str) -> (NodeId, Acted) {
+    let acted = cluster.run(&format!("{verb} leader:orders/0")).await;
+    let acted: Acted = serde_json::from_value(acted).expect("an act is told as documented");
+    assert_eq!(
+        acted.nodes.len(),
+        1,
+        "a partition has one leader: {acted:?}"
+    );
+    (acted.nodes[0], acted)
+}
+
+/// Starts a node and waits until it is in sync again.
+async fn start(cluster: &Cluster, node: NodeId) {
+    cluster.run(&format!("start {node}")).await;
+    cluster.in_sync("orders").await;
+}
+
+#[tokio::test]
+async fn killed_leaders_lose_and_double_nothing() {
+    let cluster = Cluster::up(Data::Ephemeral).await;
+    let mut orders = Loaded::create(&cluster, "orders", 3).await;
+    for round in 0..KILLS {
+        let killed = orders
+            .during(async {
+                let (killed, _) = to_leader(&cluster, "kill").await;
+                cluster
+                    .leader_other_than(Some(killed), ORDERS, &others(killed))
+                    .await;
+                killed
+            })
+            .await;
+        orders.say_gap(&format!("kill {round} of {killed}"));
+        start(&cluster, killed).await;
+    }
+    orders.say_gaps("kill leader:orders/0");
+    orders.judge().await;
+}
+
+#[tokio::test]
+async fn a_killed_leader_rejoins_under_load() {
+    let cluster = Cluster::up(Data::Ephemeral).await;
+    let mut orders = Loaded::create(&cluster, "orders", 1).await;
+    orders
+        .during(async {
+            let (killed, _) = to_leader(&cluster, "kill").await;
+            start(&cluster, killed).await;
+        })
+        .await;
+    orders.say_gap("kill and start under load");
+    orders.judge().await;
+}
+
+#[tokio::test]
+async fn a_stopped_leader_hands_over_first() {
+    let cluster = Cluster::up(Data::Ephemeral).await;
+    let mut orders = Loaded::create(&cluster, "orders", 3).await;
+    for round in 0..STOPS {
+        let (stopped, acted) = orders.during(to_leader(&cluster, "stop")).await;
+        orders.say_gap(&format!("stop {round} of {stopped}"));
+        let election = acted.election_ms.expect("another leader was named");
+        assert!(
+            election <= acted.took_ms,
+            "{stopped} had ended after {} ms, its successor was known after {election} ms",
+            acted.took_ms
+        );
+        let exit = cluster.node(stopped).await.exit.unwrap_or_default();
+        assert!(
+            exit.starts_with("exit code 0 "),
+            "{stopped} ended so: {exit}"
+        );
+        start(&cluster, stopped).await;
+    }
+    orders.say_gaps("stop leader:orders/0");
+    orders.judge().await;
+}
+
+#[tokio::test]
+async fn a_paused_leader_acks_nothing_stale_when_it_wakes() {
+    let cluster = Cluster::up(Data::Ephemeral).await;
+    let mut orders = Loaded::create(&cluster, "orders", 1).await;
+    let stale = b"sent to the sleeper".to_vec();
+    let acked = orders
+        .during(async {
+            let (paused, _) = to_leader(&cluster, "pause").await;
+            // The kernel takes the connection and the bytes for the sleeping process.
+            let asked = produce::one(cluster.kafka(paused), ORDERS, &stale, SOON * 6);
+            let wake = async {
+                let awake = others(paused);
+                cluster
+                    .leader_other_than(Some(paused), ORDERS, &awake)
+                    .await;
+                cluster.run(&format!("resume {paused}")).await;
+            };
+            tokio::join!(asked, wake).0
+        })
+        .await;
+    orders.say_gap("pause");
+    cluster.in_sync("orders").await;
+    tell(&format!("the sleeper answered {acked:?}"));
+    if let Ok(offset) = acked {
+        let log = orders.equal_logs(0).await;
+        let found = log.iter().find(|record| record.offset == offset);
+        let value = found.and_then(|record| record.value.as_deref());
+        assert_eq!(
+            value,
+            Some(&stale[..]),
+            "an ack of offset {offset} that the log does not have"
+        );
+    }
+    orders.judge_besides(&[stale]).await;
+    let nodes = cluster.status().await.nodes;
+    assert!(
+        nodes.iter().all(|node| node.restarts == 0),
+        "nobody was started again"
+    );
+    assert_eq!(nodes.len(), NODES.len());
+}

@@ -4,7 +4,7 @@
 //! equal logs. Gaps are printed, not judged.
 
 use chronik_dev::spec::NodeId;
-use chronik_dev::supervisor::Acted;
+use serde::Deserialize;
 
 use crate::cluster::{Cluster, Data, NODES, SOON, others};
 use crate::load::Loaded;
@@ -14,6 +14,14 @@ use crate::tell::tell;
 const KILLS: usize = 5;
 const STOPS: usize = 5;
 const ORDERS: (&str, u32) = ("orders", 0);
+
+/// What `kill`, `stop` and `pause` tell.
+#[derive(Debug, Deserialize)]
+struct Acted {
+    nodes: Vec<NodeId>,
+    took_ms: f64,
+    election_ms: Option<f64>,
+}
 
 /// Does something to the leader of `orders/0` and returns who that was.
 async fn to_leader(cluster: &Cluster, verb: &str) -> (NodeId, Acted) {

@@ -3,6 +3,7 @@
 //! Loads of one topic follow each other, each with all its records answered for; so the log of a
 //! partition is exactly their records, one load after the other, and any other log is a broken law.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
@@ -71,9 +72,10 @@ impl<'a> Loaded<'a> {
     pub(crate) fn say_gap(&self, of: &str) {
         let report = self.last();
         let gap = report.worst_gap().length();
-        let (acked, failed) = (report.acked(), report.failed.len());
+        let acked = report.acked();
         tell(&format!(
-            "{of}: largest gap {gap:?}, {acked} acked, {failed} failed attempts"
+            "{of}: largest gap {gap:?}, {acked} acked, failed attempts {:?}",
+            failures(report)
         ));
     }
 
@@ -191,6 +193,15 @@ impl<'a> Loaded<'a> {
             }
         }
     }
+}
+
+/// How often attempts failed in which way.
+fn failures(report: &SteadyReport) -> BTreeMap<String, usize> {
+    let mut failures = BTreeMap::new();
+    for failed in &report.failed {
+        *failures.entry(failed.error.to_string()).or_default() += 1;
+    }
+    failures
 }
 
 fn all_acked_once(report: &SteadyReport) {

@@ -110,8 +110,13 @@ impl Progress {
     fn text(&self, event: &ClusterEvent) -> Option<String> {
         let live = self.live.is_some();
         match event {
-            ClusterEvent::NodeSpawned { .. } | ClusterEvent::NodeWaits { .. } if live => None,
-            ClusterEvent::NodeReady { .. } if live => None,
+            ClusterEvent::NodeSpawned { .. }
+            | ClusterEvent::NodeWaits { .. }
+            | ClusterEvent::NodeReady { .. }
+                if live =>
+            {
+                None
+            }
             ClusterEvent::PhasePassed { .. } if self.context.talk < Talk::Verbose => None,
             // The READY line and the error say it.
             ClusterEvent::Ready { .. } | ClusterEvent::Failed { .. } => None,

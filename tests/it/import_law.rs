@@ -50,7 +50,11 @@ fn offence(file: &str, room: &str, imported: &str) -> Option<String> {
 
 /// The rooms that a source text names: `crate::room`, `crate::{room, ...}`, `chronik_dev::room`.
 fn imports(source: &str) -> Vec<String> {
-    let code: String = source.lines().map(without_comment).collect::<Vec<_>>().join("\n");
+    let code: String = source
+        .lines()
+        .map(without_comment)
+        .collect::<Vec<_>>()
+        .join("\n");
     let mut rooms = Vec::new();
     for root in ["crate::", "chronik_dev::"] {
         for (at, _) in code.match_indices(root) {
@@ -130,7 +134,10 @@ fn every_room_has_a_layer() {
     for entry in fs::read_dir(root).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
-        assert!(path.is_file() || layer(name).is_some(), "{name} has no layer");
+        assert!(
+            path.is_file() || layer(name).is_some(),
+            "{name} has no layer"
+        );
     }
 }
 
@@ -139,13 +146,28 @@ fn unlawful_imports_are_caught() {
     let caught = |file: &str, source: &str| {
         let room = file.split('/').next().unwrap();
         let found = imports(source);
-        found.iter().filter_map(|imported| offence(file, room, imported)).count()
+        found
+            .iter()
+            .filter_map(|imported| offence(file, room, imported))
+            .count()
     };
     assert_eq!(caught("supervisor/run.rs", "use crate::node::run;"), 1);
-    assert_eq!(caught("node/mod.rs", "use crate::{spec::NodeId, supervisor::Places};"), 1);
+    assert_eq!(
+        caught(
+            "node/mod.rs",
+            "use crate::{spec::NodeId, supervisor::Places};"
+        ),
+        1
+    );
     assert_eq!(caught("scenarios/mod.rs", "crate::node::run(&spec)"), 1);
     assert_eq!(caught("cli/up.rs", "use crate::node;"), 1);
     assert_eq!(caught("cli/node.rs", "use crate::node;"), 0);
-    assert_eq!(caught("spec/mod.rs", "use crate::{\n    client::{admin, http},\n};"), 1);
+    assert_eq!(
+        caught(
+            "spec/mod.rs",
+            "use crate::{\n    client::{admin, http},\n};"
+        ),
+        1
+    );
     assert_eq!(caught("supervisor/run.rs", "// use crate::node::run;"), 0);
 }

@@ -13,7 +13,7 @@ use crate::protocol::records::Record;
 
 /// With `--json` all records are held until the end; more than this must be asked for.
 const MAX_IN_ENVELOPE: u64 = 10_000;
-const GIVE_UP_AFTER: Duration = Duration::from_secs(60);
+const GIVE_UP_AFTER: Duration = Duration::from_mins(1);
 
 /// What `consume` takes.
 #[derive(Debug, clap::Args)]
@@ -114,10 +114,10 @@ async fn drain(
     sink: &mut Sink<'_>,
 ) -> Result<(), Ended> {
     while sink.left > 0 {
-        let Some(consumed) = consumer.next().await.map_err(Ended::Consume)? else {
+        let Some(told) = consumer.next().await.map_err(Ended::Consume)? else {
             break;
         };
-        match consumed {
+        match told {
             Consumed::Records { partition, records } => {
                 sink.take(partition, &records).map_err(Ended::Print)?;
             }
@@ -195,7 +195,7 @@ impl<'a> Sink<'a> {
         for record in records {
             match &mut self.format {
                 Style::Template(template) => {
-                    fill(&mut out, template, self.topic, partition, record)
+                    fill(&mut out, template, self.topic, partition, record);
                 }
                 Style::JsonLines => out.extend(as_json(partition, record).to_string().into_bytes()),
                 Style::Envelope(all) => {

@@ -20,6 +20,8 @@ use crate::client::producer::{
 const MAX_LINE: u64 = 1_000_000;
 /// Lines that are read ahead.
 const READ_AHEAD: usize = 256;
+/// An outage fails an attempt every few milliseconds.
+const SAY_EVERY: Duration = Duration::from_secs(1);
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What `produce` takes.
@@ -179,6 +181,7 @@ struct Sending {
     given_up: u64,
     failed_attempts: u64,
     last_trouble: Option<String>,
+    said: Option<Instant>,
 }
 
 impl Sending {
@@ -199,6 +202,7 @@ impl Sending {
             given_up: 0,
             failed_attempts: 0,
             last_trouble: None,
+            said: None,
         })
     }
 
@@ -286,12 +290,13 @@ impl Sending {
         ));
     }
 
-    /// Says each trouble once, until another one takes its place.
+    /// Says what went wrong, but not more than once a second.
     fn trouble(&mut self, context: &Context, trouble: String) {
-        if self.last_trouble.as_ref() != Some(&trouble) {
+        if self.said.is_none_or(|at| at.elapsed() > SAY_EVERY) {
             context.say(format!("{trouble}; trying again"));
-            self.last_trouble = Some(trouble);
+            self.said = Some(Instant::now());
         }
+        self.last_trouble = Some(trouble);
     }
 
     fn conclude(self, context: &Context, args: &Args) -> CommandResult {

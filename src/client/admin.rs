@@ -79,10 +79,7 @@ impl Admin {
 
     /// The APIs that this broker serves.
     pub async fn api_versions(&self) -> Result<Vec<ApiVersion>, CallError> {
-        let request = ApiVersionsRequest::default()
-            .with_client_software_name(StrBytes::from_static_str("chronik-dev"))
-            .with_client_software_version(StrBytes::from_static_str(env!("CARGO_PKG_VERSION")));
-        let answer = self.call(request).await?;
+        let answer = self.call(greeting()).await?;
         self.check(answer.error_code, None)?;
         let row = |api: kafka_protocol::messages::api_versions_response::ApiVersion| ApiVersion {
             key: api.api_key,
@@ -164,6 +161,13 @@ pub async fn metadata(
         }
         .into()),
     }
+}
+
+/// What a client says first: who it is, and which versions are served.
+pub(super) fn greeting() -> ApiVersionsRequest {
+    ApiVersionsRequest::default()
+        .with_client_software_name(StrBytes::from_static_str("chronik-dev"))
+        .with_client_software_version(StrBytes::from_static_str(env!("CARGO_PKG_VERSION")))
 }
 
 fn named(topic: &str) -> MetadataRequestTopic {

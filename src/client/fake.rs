@@ -19,9 +19,10 @@ use kafka_protocol::messages::metadata_response::{
 };
 use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
 use kafka_protocol::messages::{
-    BrokerId, CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
-    FetchRequest, FetchResponse, InitProducerIdResponse, ListOffsetsRequest, ListOffsetsResponse,
-    MetadataRequest, MetadataResponse, ProduceRequest, ProduceResponse, RequestKind, ResponseKind,
+    ApiVersionsResponse, BrokerId, CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest,
+    DeleteTopicsResponse, FetchRequest, FetchResponse, InitProducerIdResponse, ListOffsetsRequest,
+    ListOffsetsResponse, MetadataRequest, MetadataResponse, ProduceRequest, ProduceResponse,
+    RequestKind, ResponseKind,
 };
 use kafka_protocol::protocol::StrBytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -31,6 +32,7 @@ use tokio::task::JoinSet;
 
 use crate::protocol::frame::{decode_request, encode_response};
 use crate::protocol::records::{patch, validate_for_append};
+use crate::spec::defaults::{FIRST_FRAME_BYTES, MAX_FRAME_BYTES};
 
 const REMEMBERED: usize = 5;
 
@@ -165,8 +167,12 @@ async fn serve(
     state: &Shared,
     muted: &Muted,
 ) -> std::io::Result<()> {
+    let mut limit = FIRST_FRAME_BYTES;
     loop {
         let length = stream.read_i32().await?;
+        if length as usize > std::mem::replace(&mut limit, MAX_FRAME_BYTES) {
+            return Ok(());
+        }
         let mut frame = BytesMut::zeroed(usize::try_from(length).unwrap());
         stream.read_exact(&mut frame).await?;
         while muted.0.lock().unwrap().contains(&id) {
@@ -181,6 +187,7 @@ async fn serve(
 
 fn answer(id: i32, state: &mut State, request: RequestKind) -> ResponseKind {
     match request {
+        RequestKind::ApiVersions(_) => ResponseKind::ApiVersions(ApiVersionsResponse::default()),
         RequestKind::Metadata(asked) => ResponseKind::Metadata(metadata(state, asked)),
         RequestKind::InitProducerId(_) => {
             state.next_producer += 1;

@@ -92,28 +92,55 @@ impl PortLease {
 /// that is taken, its service, its node and its holder.
 pub fn lease(locks: &PortLocks, plan: PortPlan) -> Result<PortLease, LeaseError> {
     let available = families();
-    let mut kept = Vec::new();
-    for (position, ports) in plan.0.iter().enumerate() {
-        let node = NodeId(position as u64 + 1);
-        for (service, port) in ports.services() {
-            let taken = |holder| PortTaken {
-                port,
-                service,
-                node,
-                holder,
-            };
-            kept.push(keep(locks, port, families_of(service, available), taken)?);
-        }
-    }
+    let kept: Result<Vec<KeptPort>, LeaseError> = wanted(&plan)
+        .map(|wanted| keep(locks, wanted, available))
+        .collect();
+    let kept = kept?;
     Ok(PortLease { plan, kept })
 }
 
-fn keep(
-    locks: &PortLocks,
+/// Every port of a plan that somebody has now; keeps none.
+pub fn survey(locks: &PortLocks, plan: &PortPlan) -> Result<Vec<PortTaken>, LeaseError> {
+    let available = families();
+    let mut found = Vec::new();
+    for wanted in wanted(plan) {
+        match keep(locks, wanted, available) {
+            Ok(_free) => {}
+            Err(LeaseError::Taken(taken)) => found.push(taken),
+            Err(other) => return Err(other),
+        }
+    }
+    Ok(found)
+}
+
+/// A port of a plan and what it is for.
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
+    node: NodeId,
+    service: Service,
     port: u16,
-    families: &[Family],
-    taken: impl Fn(Option<Holder>) -> PortTaken,
-) -> Result<KeptPort, LeaseError> {
+}
+
+fn wanted(plan: &PortPlan) -> impl Iterator<Item = Wanted> {
+    plan.0.iter().enumerate().flat_map(|(position, ports)| {
+        let node = NodeId(position as u64 + 1);
+        ports.services().map(move |(service, port)| Wanted {
+            node,
+            service,
+            port,
+        })
+    })
+}
+
+fn keep(locks: &PortLocks, wanted: Wanted, available: &[Family]) -> Result<KeptPort, LeaseError> {
+    let port = wanted.port;
+    let families = families_of(wanted.service, available);
+    let taken = |holder| PortTaken {
+        port,
+        service: wanted.service,
+        node: wanted.node,
+        holder,
+    };
     let lock = match locks.lock(port)? {
         Attempt::Locked(lock) => lock,
         Attempt::Held(holder) => return Err(taken(holder).into()),

@@ -24,7 +24,7 @@ mod tests;
 
 pub use acquire::{Acquired, PlanPolicy, acquire};
 pub use holder::{Holder, holder_of};
-pub use lease::{LeaseError, PortLease, PortTaken, lease};
+pub use lease::{LeaseError, PortLease, PortTaken, lease, survey};
 pub use locks::{LockError, PortLocks};
 pub use loopback::{BindError, Family, bind_listener, bind_loopback, families};
 pub use plan::{PlanError, SearchPorts, highest_base, plan};

@@ -202,6 +202,21 @@ fn a_base_that_was_asked_for_does_not_move() {
 }
 
 #[test]
+fn a_survey_names_every_taken_port_and_keeps_none() {
+    let (_place, locks) = locks();
+    let lease = random(&locks, 2);
+    let plan = lease.plan().clone();
+    assert_eq!(survey(&locks, &plan).unwrap().len(), 8);
+    drop(lease);
+    let ports = plan.of(NodeId(2));
+    let _stranger = TcpListener::bind(Family::V4.address(ports.raft)).unwrap();
+    let found = survey(&locks, &plan).unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].port, found[0].node), (ports.raft, NodeId(2)));
+    assert!(survey(&locks, &plan).is_ok());
+}
+
+#[test]
 fn a_hundred_nodes_lease_without_a_collision() {
     let (_place, locks) = locks();
     let lease = random(&locks, 100);

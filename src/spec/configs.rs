@@ -163,7 +163,7 @@ impl ConfigKey {
         }
     }
 
-    const fn from_broker(mut self, broker_name: &'static str) -> Self {
+    const fn defaulting_to(mut self, broker_name: &'static str) -> Self {
         self.broker_name = Some(broker_name);
         self
     }

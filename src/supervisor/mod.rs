@@ -14,6 +14,7 @@
 mod actor;
 mod control;
 mod directory;
+mod doctor;
 mod event;
 mod exit;
 mod facts;
@@ -41,6 +42,7 @@ mod trouble;
 pub use actor::Ended;
 pub use control::{Acted, Action, Verb, leader_for};
 pub use directory::{ClusterDir, DirectoryError, Entry, find, list, sweep};
+pub use doctor::{Finding, Health, examine};
 pub use event::{ClusterEvent, PhaseName};
 pub use exit::Exit;
 pub use handle::{ClusterHandle, News, locate, wipe};

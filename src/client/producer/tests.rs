@@ -65,7 +65,15 @@ impl Told {
 }
 
 async fn drain(producer: &mut Producer) -> Told {
-    let mut told = Told::default();
+    drain_after(producer, &[]).await
+}
+
+/// [`drain`], where so many records of each partition were acked before.
+async fn drain_after(producer: &mut Producer, before: &[usize]) -> Told {
+    let mut told = Told {
+        acked: before.iter().map(|count| vec![None; *count]).collect(),
+        ..Told::default()
+    };
     let draining = async {
         while producer.is_busy() {
             told.note(
@@ -112,6 +120,22 @@ async fn one_per_request_sends_each_record_alone() {
     let told = drain(&mut producer).await;
     assert_eq!(told.offsets(0), dense(12));
     assert_eq!(cluster.batches(), [1; 15]);
+}
+
+#[tokio::test]
+async fn the_first_batch_may_be_larger_than_what_a_stranger_may_send() {
+    let cluster = FakeCluster::start(1).await;
+    cluster.topic("t", 1);
+    let mut producer = open(&cluster, |_| ()).await;
+    let value = vec![b'x'; 100_000];
+    let record = NewRecord {
+        key: None,
+        value: Some(&value),
+    };
+    producer.push(0, record, Instant::now()).unwrap();
+    let told = drain(&mut producer).await;
+    assert_eq!(told.offsets(0), [0]);
+    assert!(told.failed.is_empty());
 }
 
 #[tokio::test]
@@ -214,6 +238,8 @@ async fn a_silent_leader_is_left_for_its_successor() {
     let cluster = FakeCluster::start(2).await;
     cluster.topic("t", 1);
     let mut producer = open(&cluster, |s| s.attempt_timeout = Duration::from_millis(60)).await;
+    push(&mut producer, 0, 1);
+    assert_eq!(drain(&mut producer).await.offsets(0), [0]);
     cluster.mute(1);
     push(&mut producer, 0, 3);
     let failed = producer.next().await.unwrap();
@@ -226,8 +252,8 @@ async fn a_silent_leader_is_left_for_its_successor() {
     };
     assert!(matches!(error, super::super::ClientError::Timeout { .. }));
     cluster.move_leader("t", 0, 2);
-    let told = drain(&mut producer).await;
-    assert_eq!(told.offsets(0), dense(3));
+    let told = drain_after(&mut producer, &[1]).await;
+    assert_eq!(told.offsets_from(0, 1), [1, 2, 3]);
 }
 
 #[tokio::test]
@@ -249,13 +275,7 @@ async fn without_leave_to_retry_each_batch_is_sent_once() {
     );
     // A new identity, so that the gap is no error.
     push(&mut producer, 0, 2);
-    let mut told = Told {
-        acked: vec![vec![None; 3]],
-        ..Told::default()
-    };
-    while producer.is_busy() {
-        told.note(producer.next().await.unwrap());
-    }
+    let told = drain_after(&mut producer, &[3]).await;
     assert_eq!(told.offsets_from(0, 3), [0, 1]);
 }
 

@@ -106,7 +106,8 @@ pub(super) fn landing(
     })
 }
 
-/// Dials a broker.
+/// Dials a broker, and greets it as every Kafka client does: brokers take no large frame from a
+/// stranger.
 pub(super) fn dialing(
     (broker, generation): (NodeId, u64),
     addr: SocketAddr,
@@ -117,9 +118,16 @@ pub(super) fn dialing(
             broker,
             generation,
             addr,
-            dialed: Connection::connect(addr, timeout).await,
+            dialed: greeted(addr, timeout).await,
         }
     })
+}
+
+async fn greeted(addr: SocketAddr, timeout: Duration) -> Result<Connection, ClientError> {
+    let connection = Connection::connect(addr, timeout).await?;
+    // Which versions it serves is its own business here; that it answers is the point.
+    connection.call(admin::greeting(), timeout).await?;
+    Ok(connection)
 }
 
 /// Asks one broker who leads, `after` a pause.

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::intake::{FrameTooLarge, Intake};
 use super::limits::{Budget, Limits, Share};
-use super::outbox::Outbox;
+use super::outbox::{Answer, Outbox};
 
 /// Whether a request may run beside others of its connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,15 +32,6 @@ pub(super) enum Lane {
     Pipelined,
     /// Alone.
     Alone,
-}
-
-/// An answer on its way out.
-#[derive(Debug)]
-pub(super) struct Answer {
-    /// The frame, its length prefix included.
-    pub(super) bytes: Bytes,
-    /// What it takes of the memory for answers; given back when all of it is written.
-    pub(super) share: Option<Share>,
 }
 
 /// What becomes of a request.

@@ -9,8 +9,10 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use kafka_protocol::messages::{ApiKey, ProduceRequest, RequestKind, ResponseKind};
 
-use super::connection::{Answer, Lane, Reply, Service};
+use super::connection::{Lane, Reply, Service};
 use super::handlers::{self, Context};
+use super::limits::Share;
+use super::outbox::Answer;
 use crate::node::groups::{Client, Groups};
 use crate::protocol::frame::{self, FrameError, Request, RequestHead};
 
@@ -207,17 +209,12 @@ impl Task {
         self.answered(head, &ResponseKind::ApiVersions(response), None)
     }
 
-    fn answered(
-        &self,
-        head: RequestHead,
-        response: &ResponseKind,
-        share: Option<super::limits::Share>,
-    ) -> Reply {
+    fn answered(&self, head: RequestHead, response: &ResponseKind, share: Option<Share>) -> Reply {
         match frame::encode_response(&head, response) {
             Ok(bytes) => {
                 self.done(head);
                 self.context.stats.bytes_out.add(bytes.len() as u64);
-                Reply::Answer(Answer { bytes, share })
+                Reply::Answer(Answer::new(bytes, share))
             }
             Err(error) => {
                 let why = describe(&error);

@@ -161,7 +161,8 @@ mod tests {
         let mut input: &[u8] = &(100u32 << 20).to_be_bytes();
         intake.fill(&mut input).await.unwrap();
         assert!(intake.buffer.capacity() <= FIRST_READ);
-        let mut input: &[u8] = &[0; 3 * FIRST_READ];
+        let some = vec![0; 3 * FIRST_READ];
+        let mut input = &some[..];
         while intake.fill(&mut input).await.unwrap() > 0 {}
         assert!(intake.buffer.capacity() <= 2 * LARGE_READ);
     }

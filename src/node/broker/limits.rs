@@ -47,8 +47,8 @@ impl Limits {
             first_frame_deadline: defaults::FIRST_FRAME_DEADLINE,
             // Loopback carries the largest frame in a tenth of a second; the rest is patience
             // with a client under a debugger.
-            frame_deadline: Duration::from_secs(60),
-            write_deadline: Duration::from_secs(60),
+            frame_deadline: Duration::from_mins(1),
+            write_deadline: Duration::from_mins(1),
             idle: defaults::CONNECTION_IDLE,
             // Half of STOP_GRACE, so that there is time left to flush and exit.
             drain: defaults::STOP_GRACE / 2,
@@ -94,7 +94,7 @@ impl Budget {
     }
 
     /// Gives back what a share holds beyond `bytes`.
-    pub(super) fn shrink(&self, mut share: Share, bytes: usize) -> Share {
+    pub(super) fn shrink(mut share: Share, bytes: usize) -> Share {
         let excess = share
             .num_permits()
             .saturating_sub(Self::cost(bytes) as usize);

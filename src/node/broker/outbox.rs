@@ -3,13 +3,32 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 
-use bytes::Buf;
+use bytes::{Buf, Bytes};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
-use super::connection::Answer;
+use super::limits::Share;
 
 /// Slices of one write; more do not make it cheaper.
 const SLICES: usize = 32;
+
+/// An answer on its way out.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// The frame, its length prefix included.
+    bytes: Bytes,
+    /// What it takes of the memory for answers; given back when all of it is written.
+    _share: Option<Share>,
+}
+
+impl Answer {
+    /// A frame with its share of the memory for answers, when it is one that needs any.
+    pub(super) fn new(bytes: Bytes, share: Option<Share>) -> Self {
+        Self {
+            bytes,
+            _share: share,
+        }
+    }
+}
 
 /// Answers that are not written yet, in order.
 #[derive(Debug, Default)]
@@ -73,15 +92,10 @@ impl Outbox {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
     use super::*;
 
     fn answer(bytes: impl Into<Bytes>) -> Answer {
-        Answer {
-            bytes: bytes.into(),
-            share: None,
-        }
+        Answer::new(bytes.into(), None)
     }
 
     #[test]

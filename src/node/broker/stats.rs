@@ -5,23 +5,7 @@ use std::time::Duration;
 
 use crate::protocol::api::SERVED;
 
-/// Upper bounds of the latency buckets; what is slower falls into one more.
-pub(in crate::node) const LATENCY_BOUNDS: [Duration; 14] = [
-    Duration::from_micros(100),
-    Duration::from_micros(250),
-    Duration::from_micros(500),
-    Duration::from_millis(1),
-    Duration::from_micros(2_500),
-    Duration::from_millis(5),
-    Duration::from_millis(10),
-    Duration::from_millis(25),
-    Duration::from_millis(50),
-    Duration::from_millis(100),
-    Duration::from_millis(250),
-    Duration::from_millis(500),
-    Duration::from_secs(1),
-    Duration::from_millis(2_500),
-];
+const BUCKETS: usize = 14;
 
 /// A number that changes.
 #[derive(Debug, Default)]
@@ -49,14 +33,14 @@ pub(in crate::node) struct ApiStats {
     pub(in crate::node) requests: Counter,
     /// Their time from the last byte of the request to the answer, summed, in microseconds.
     pub(in crate::node) micros: Counter,
-    /// How many were within each of [`LATENCY_BOUNDS`] and not the one before; the last is the
+    /// How many were within each of [`BrokerStats::LATENCY_BOUNDS`] and not the one before; the last is the
     /// rest.
-    pub(in crate::node) buckets: [Counter; LATENCY_BOUNDS.len() + 1],
+    pub(in crate::node) buckets: [Counter; BUCKETS + 1],
 }
 
 impl ApiStats {
     pub(super) fn answered(&self, took: Duration) {
-        let bucket = LATENCY_BOUNDS.partition_point(|bound| *bound < took);
+        let bucket = BrokerStats::LATENCY_BOUNDS.partition_point(|bound| *bound < took);
         self.requests.add(1);
         self.micros.add(took.as_micros() as u64);
         self.buckets[bucket].add(1);
@@ -106,6 +90,24 @@ impl Default for BrokerStats {
 }
 
 impl BrokerStats {
+    /// Upper bounds of the latency buckets; what is slower falls into one more.
+    pub(in crate::node) const LATENCY_BOUNDS: [Duration; BUCKETS] = [
+        Duration::from_micros(100),
+        Duration::from_micros(250),
+        Duration::from_micros(500),
+        Duration::from_millis(1),
+        Duration::from_micros(2_500),
+        Duration::from_millis(5),
+        Duration::from_millis(10),
+        Duration::from_millis(25),
+        Duration::from_millis(50),
+        Duration::from_millis(100),
+        Duration::from_millis(250),
+        Duration::from_millis(500),
+        Duration::from_secs(1),
+        Duration::from_millis(2_500),
+    ];
+
     /// One API's numbers; `None` for an API that is not served.
     pub(in crate::node) fn api(&self, key: i16) -> Option<&ApiStats> {
         let row = SERVED.iter().position(|served| served.key as i16 == key)?;
@@ -127,7 +129,7 @@ mod tests {
         assert_eq!(api.requests.get(), 3);
         assert_eq!(api.buckets[0].get(), 1);
         assert_eq!(api.buckets[1].get(), 1);
-        assert_eq!(api.buckets[LATENCY_BOUNDS.len()].get(), 1);
+        assert_eq!(api.buckets[BUCKETS].get(), 1);
         assert!(stats.api(4).is_none());
     }
 }

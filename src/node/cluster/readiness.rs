@@ -37,6 +37,7 @@ pub(in crate::node) async fn run_readiness(
         told.tell(&cluster, &reporter);
         if !caught_up && cluster.waits_for().is_none() {
             caught_up = cluster.read_barrier().await.is_ok();
+            told.tell(&cluster, &reporter);
         }
         let now = match cluster.waits_for() {
             Some(reason) => Readiness::NotReady(reason),

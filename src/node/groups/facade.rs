@@ -8,6 +8,7 @@ use kafka_protocol::ResponseError;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::coordinator::Coordinator;
 use super::limits;
 use super::placement::{OFFSETS_TOPIC, partition_of};
 use super::shard::Shard;
@@ -192,7 +193,7 @@ impl Groups {
         }
         if sweep.expired.elapsed() >= limits::EXPIRE_EVERY {
             for shard in self.all() {
-                shard.tend(|coordinator, now, fx| coordinator.expire_offsets(now, fx));
+                shard.tend(Coordinator::expire_offsets);
             }
             sweep.expired = Instant::now();
         }

@@ -231,3 +231,86 @@ impl From<wire::Lane> for Lane {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn identity(node: u64, cluster: u128, secret: &str) -> Identity {
+        Identity {
+            node: NodeId(node),
+            boot: BootId(node * 10),
+            cluster: ClusterId(Uuid::from_u128(cluster)),
+            secret: secret.to_owned(),
+        }
+    }
+
+    fn hello(from: &Identity, to: u64) -> MetadataMap {
+        let mut metadata = MetadataMap::new();
+        from.greet(NodeId(to), Lane::Bulk, 7, &mut metadata);
+        metadata
+    }
+
+    #[test]
+    fn a_lawful_hello_is_believed() {
+        let (one, two) = (identity(1, 5, "s"), identity(2, 5, "s"));
+        let greeting = Greeting {
+            node: NodeId(1),
+            boot: BootId(10),
+            lane: Lane::Bulk,
+            attempt: 7,
+        };
+        assert_eq!(two.judge_caller(&hello(&one, 2)), Ok(greeting));
+        assert_eq!(two.judge_answer(NodeId(1), &hello(&one, 2)), Ok(greeting));
+    }
+
+    #[test]
+    fn the_cluster_is_judged_before_the_secret_and_the_secret_before_the_address() {
+        let (here, there) = (NodeId(2), NodeId(1));
+        let two = identity(2, 5, "s");
+        let judged = two.judge_caller(&hello(&identity(1, 6, "t"), 3));
+        assert!(matches!(judged, Err(Rejection::Cluster { .. })));
+        let judged = two.judge_caller(&hello(&identity(1, 5, "t"), 3));
+        assert_eq!(judged, Err(Rejection::Secret { here, there }));
+        let judged = two.judge_caller(&hello(&identity(1, 5, "s"), 3));
+        let wanted = NodeId(3);
+        let address = Rejection::Address {
+            here,
+            there,
+            wanted,
+        };
+        assert_eq!(judged, Err(address));
+    }
+
+    #[test]
+    fn an_answer_of_another_node_names_both() {
+        let two = identity(2, 5, "s");
+        let judged = two.judge_answer(NodeId(3), &hello(&identity(1, 5, "s"), 2));
+        let words = "node id mismatch: node-2 dialled node-3 and node-1 answered";
+        assert_eq!(judged.unwrap_err().to_string(), words);
+    }
+
+    #[test]
+    fn the_secret_is_not_in_what_is_printed() {
+        let metadata = hello(&identity(1, 5, "hush"), 2);
+        assert!(metadata.get_bin(METADATA_KEY).unwrap().is_sensitive());
+        assert!(!format!("{metadata:?}").contains("hush"));
+    }
+
+    #[test]
+    fn no_hello_is_malformed() {
+        let judged = identity(2, 5, "s").judge_caller(&MetadataMap::new());
+        assert_eq!(judged, Err(Rejection::Malformed("there is none")));
+    }
+
+    proptest! {
+        #[test]
+        fn random_bytes_are_never_believed(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let mut metadata = MetadataMap::new();
+            metadata.insert_bin(METADATA_KEY, BinaryMetadataValue::from_bytes(&bytes));
+            prop_assert!(identity(2, 5, "s").judge_caller(&metadata).is_err());
+        }
+    }
+}

@@ -235,7 +235,7 @@ impl Storage {
             shared.counters.torn_tail();
         }
         let wal = Wal::new(maker, options.sync, recovered.mark);
-        let threads = Mutex::new(start_threads(&shared, wal, recovered)?);
+        let threads = Mutex::new(start_threads(&shared, wal, recovered, options.wal_bytes)?);
         let owner = Arc::new(Owner { shared, threads });
         Ok((Self { owner }, damage))
     }
@@ -355,9 +355,11 @@ fn start_threads(
     shared: &Arc<Shared>,
     wal: Wal,
     recovered: Recovered,
+    checkpoint_bytes: u64,
 ) -> io::Result<Vec<JoinHandle<()>>> {
     let (to_flusher, stored) = mpsc::channel();
-    let mut flusher = Flusher::new(shared.clone(), recovered.segments, recovered.mark);
+    let (segments, mark) = (recovered.segments, recovered.mark);
+    let mut flusher = Flusher::new(shared.clone(), segments, mark, checkpoint_bytes);
     if recovered.replayed {
         flusher = flusher.after_replay();
     }

@@ -20,8 +20,6 @@ use super::record::{Change, HEAD, Record};
 use super::segments::{BatchId, Segments};
 use super::wal::{Mark, Wal};
 
-/// Bytes of the write-ahead log after which a checkpoint is due.
-const CHECKPOINT_BYTES: u64 = 64 << 20;
 /// How long bytes may wait for a checkpoint: replay stays short.
 const CHECKPOINT_AFTER: Duration = Duration::from_secs(5);
 /// Payload that stays in memory after it was written: followers and consumers that keep up never
@@ -96,19 +94,27 @@ pub(super) struct Flusher {
     /// Since when there are bytes without a checkpoint.
     dirty_since: Option<Instant>,
     dirty_bytes: u64,
+    /// Bytes of the write-ahead log after which a checkpoint is due: one file of it.
+    checkpoint_bytes: u64,
     cached: VecDeque<(Arc<Group>, u64, usize)>,
     cached_bytes: usize,
 }
 
 impl Flusher {
-    /// Goes on where recovery ended; `dirty` when that left bytes without a checkpoint.
-    pub(super) fn new(shared: Arc<Shared>, segments: Segments, mark: Mark) -> Self {
+    /// Goes on where recovery ended.
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        segments: Segments,
+        mark: Mark,
+        checkpoint_bytes: u64,
+    ) -> Self {
         Self {
             shared,
             segments,
             mark,
             dirty_since: None,
             dirty_bytes: 0,
+            checkpoint_bytes,
             cached: VecDeque::new(),
             cached_bytes: 0,
         }
@@ -134,7 +140,7 @@ impl Flusher {
                 Err(RecvTimeoutError::Timeout) => self.checkpoint()?,
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            if self.dirty_bytes >= CHECKPOINT_BYTES {
+            if self.dirty_bytes >= self.checkpoint_bytes {
                 self.checkpoint()?;
             }
         }

@@ -21,7 +21,8 @@ pub struct BatchBuilder {
     base_timestamp: i64,
     max_timestamp: i64,
     count: i32,
-    records: BytesMut,
+    /// The batch: room for its header, then the records, each copied once.
+    batch: BytesMut,
 }
 
 impl Default for BatchBuilder {
@@ -41,7 +42,7 @@ impl BatchBuilder {
             base_timestamp: -1,
             max_timestamp: -1,
             count: 0,
-            records: BytesMut::new(),
+            batch: BytesMut::new(),
         }
     }
 
@@ -88,22 +89,29 @@ impl BatchBuilder {
         );
         if self.count == 0 {
             self.base_timestamp = timestamp;
+            self.batch.resize(HEADER_LEN, 0);
         }
         self.max_timestamp = self.max_timestamp.max(timestamp);
         let delta = timestamp.wrapping_sub(self.base_timestamp);
-        let mut body = BytesMut::new();
-        body.put_u8(0);
-        varint::put(&mut body, delta);
-        varint::put(&mut body, i64::from(self.count));
-        put_nullable(&mut body, key);
-        put_nullable(&mut body, value);
-        varint::put(&mut body, headers.len() as i64);
+        let offset = i64::from(self.count);
+        let length = 1
+            + varint::size(delta)
+            + varint::size(offset)
+            + nullable_size(key)
+            + nullable_size(value)
+            + headers_size(headers);
+        let batch = &mut self.batch;
+        varint::put(batch, length as i64);
+        batch.put_u8(0);
+        varint::put(batch, delta);
+        varint::put(batch, offset);
+        put_nullable(batch, key);
+        put_nullable(batch, value);
+        varint::put(batch, headers.len() as i64);
         for (key, value) in headers {
-            put_nullable(&mut body, Some(key));
-            put_nullable(&mut body, value.as_deref());
+            put_nullable(batch, Some(key));
+            put_nullable(batch, value.as_deref());
         }
-        varint::put(&mut self.records, body.len() as i64);
-        self.records.put_slice(&body);
         self.count += 1;
     }
 
@@ -119,16 +127,15 @@ impl BatchBuilder {
 
     /// Bytes of the batch if it were built now, before compression.
     pub fn size(&self) -> usize {
-        HEADER_LEN + self.records.len()
+        self.batch.len().max(HEADER_LEN)
     }
 
     /// Builds the batch, which must have a record.
     pub fn build(self) -> Bytes {
         assert!(self.count > 0, "a batch has at least one record");
-        let mut batch = BytesMut::with_capacity(self.size());
-        self.put_header(&mut batch);
-        self.put_records(&mut batch)
-            .expect("compressing into memory cannot fail");
+        let header = self.header();
+        let mut batch = self.packed().expect("compressing into memory cannot fail");
+        batch[..HEADER_LEN].copy_from_slice(&header);
         let length = i32::try_from(batch.len() - LENGTH_END).expect("a batch is below 2 GiB");
         batch[8..LENGTH_END].copy_from_slice(&length.to_be_bytes());
         seal(&mut batch);
@@ -136,29 +143,49 @@ impl BatchBuilder {
     }
 
     /// The length and the checksum are still to be filled in.
-    fn put_header(&self, batch: &mut BytesMut) {
-        batch.put_i64(0);
-        batch.put_i32(0);
-        batch.put_i32(-1);
-        batch.put_i8(2);
-        batch.put_u32(0);
-        batch.put_i16(self.flags | self.codec.attributes());
-        batch.put_i32(self.count - 1);
-        batch.put_i64(self.base_timestamp);
-        batch.put_i64(self.max_timestamp);
-        batch.put_i64(self.producer.0);
-        batch.put_i16(self.producer.1);
-        batch.put_i32(self.base_sequence);
-        batch.put_i32(self.count);
-        assert!(
-            batch.len() == HEADER_LEN,
-            "the header is {HEADER_LEN} bytes"
-        );
+    fn header(&self) -> [u8; HEADER_LEN] {
+        let mut header = [0; HEADER_LEN];
+        let mut rest = &mut header[..];
+        rest.put_i64(0);
+        rest.put_i32(0);
+        rest.put_i32(-1);
+        rest.put_i8(2);
+        rest.put_u32(0);
+        rest.put_i16(self.flags | self.codec.attributes());
+        rest.put_i32(self.count - 1);
+        rest.put_i64(self.base_timestamp);
+        rest.put_i64(self.max_timestamp);
+        rest.put_i64(self.producer.0);
+        rest.put_i16(self.producer.1);
+        rest.put_i32(self.base_sequence);
+        rest.put_i32(self.count);
+        assert!(rest.is_empty(), "the header is {HEADER_LEN} bytes");
+        header
     }
 
-    fn put_records(&self, batch: &mut BytesMut) -> io::Result<()> {
-        compress(self.codec, &self.records, batch)
+    /// Room for the header, and the records as they are sent.
+    fn packed(self) -> io::Result<BytesMut> {
+        if self.codec == Compression::None {
+            return Ok(self.batch);
+        }
+        let mut batch = BytesMut::zeroed(HEADER_LEN);
+        compress(self.codec, &self.batch[HEADER_LEN..], &mut batch)?;
+        Ok(batch)
     }
+}
+
+fn nullable_size(bytes: Option<&[u8]>) -> usize {
+    let Some(bytes) = bytes else {
+        return varint::size(-1);
+    };
+    varint::size(bytes.len() as i64) + bytes.len()
+}
+
+fn headers_size(headers: &[Header]) -> usize {
+    let sizes = headers
+        .iter()
+        .map(|(key, value)| nullable_size(Some(key)) + nullable_size(value.as_deref()));
+    varint::size(headers.len() as i64) + sizes.sum::<usize>()
 }
 
 fn put_nullable(out: &mut BytesMut, bytes: Option<&[u8]>) {

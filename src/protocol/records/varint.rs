@@ -48,6 +48,12 @@ pub(super) fn put(out: &mut BytesMut, value: i64) {
     out.put_u8(raw as u8);
 }
 
+/// Bytes that [`put`] writes.
+pub(super) fn size(value: i64) -> usize {
+    let raw = ((value << 1) ^ (value >> 63)) as u64;
+    (u64::BITS - raw.leading_zeros()).div_ceil(7).max(1) as usize
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -88,6 +94,7 @@ mod tests {
         fn what_is_put_is_taken(value: i64, small: i32) {
             let mut out = BytesMut::new();
             put(&mut out, value);
+            prop_assert_eq!(out.len(), size(value));
             put(&mut out, i64::from(small));
             let mut bytes = &out[..];
             prop_assert_eq!(take_i64(&mut bytes), Ok(value));

@@ -17,21 +17,21 @@ pub const TOPIC: &[ConfigKey] = &[
         Text("delete"),
         "What becomes of old records: delete by retention, compact to the last of each key, or both.",
     )
-    .from_broker("log.cleanup.policy"),
+    .defaulting_to("log.cleanup.policy"),
     ConfigKey::new(
         "compression.type",
         (String, Takes::OneOf(&["producer"])),
         Text("producer"),
         "Batches are kept as the producer compressed them.",
     )
-    .from_broker("compression.type"),
+    .defaulting_to("compression.type"),
     ConfigKey::new(
         "delete.retention.ms",
         (Long, ANY_LONG),
         Text("86400000"),
         "How long compaction keeps the tombstone of a deleted key.",
     )
-    .from_broker("log.cleaner.delete.retention.ms"),
+    .defaulting_to("log.cleaner.delete.retention.ms"),
     ConfigKey::new(
         "file.delete.delay.ms",
         (Long, ANY_LONG),
@@ -68,7 +68,7 @@ pub const TOPIC: &[ConfigKey] = &[
         Computed(|scope| scope.settings.message_max_bytes().to_string()),
         "The largest record batch in bytes.",
     )
-    .from_broker("message.max.bytes"),
+    .defaulting_to("message.max.bytes"),
     ConfigKey::new(
         "message.timestamp.after.max.ms",
         (Long, ANY_LONG),
@@ -87,7 +87,7 @@ pub const TOPIC: &[ConfigKey] = &[
         Text("CreateTime"),
         "Whether records carry the producer's time or the broker's.",
     )
-    .from_broker("log.message.timestamp.type"),
+    .defaulting_to("log.message.timestamp.type"),
     ConfigKey::new(
         "min.cleanable.dirty.ratio",
         (Double, Takes::Fraction),
@@ -106,7 +106,7 @@ pub const TOPIC: &[ConfigKey] = &[
         Computed(|scope| scope.settings.min_insync_replicas(scope.replicas).to_string()),
         "Replicas that must have a record before acks=all is answered.",
     )
-    .from_broker("min.insync.replicas"),
+    .defaulting_to("min.insync.replicas"),
     ConfigKey::new(
         "preallocate",
         (Boolean, Takes::Boolean),
@@ -125,28 +125,28 @@ pub const TOPIC: &[ConfigKey] = &[
         Computed(|scope| scope.settings.retention_bytes().to_string()),
         "Bytes that each partition keeps; -1 is without a limit.",
     )
-    .from_broker("log.retention.bytes"),
+    .defaulting_to("log.retention.bytes"),
     ConfigKey::new(
         "retention.ms",
         (Long, LONG_OR_NONE),
         Computed(|scope| scope.settings.retention_ms().to_string()),
         "Milliseconds that a record is kept; -1 is for ever.",
     )
-    .from_broker("log.retention.ms"),
+    .defaulting_to("log.retention.ms"),
     ConfigKey::new(
         "searchable.enabled",
         (Boolean, Takes::Boolean),
         Computed(|scope| scope.settings.search_default().to_string()),
         "Whether the topic's records can be searched.",
     )
-    .from_broker("search.default"),
+    .defaulting_to("search.default"),
     ConfigKey::new(
         "segment.bytes",
         (Int, Takes::Between(14, INT_MAX)),
         Computed(|scope| scope.settings.segment_bytes().to_string()),
         "Accepted for the sake of clients; log.segment.bytes holds for every topic.",
     )
-    .from_broker("log.segment.bytes"),
+    .defaulting_to("log.segment.bytes"),
     ConfigKey::new(
         "segment.index.bytes",
         (Int, Takes::Between(4, INT_MAX)),

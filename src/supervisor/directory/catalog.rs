@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use super::claim::{Claim, take_existing};
+use super::claim::{Claim, ClaimedDir, take_existing};
 use super::{ClusterDir, DirectoryError, io_error};
 use crate::supervisor::name::ClusterName;
 use crate::supervisor::places::Places;
@@ -49,11 +49,23 @@ fn entry_at(path: &Path) -> Option<ClusterDir> {
 }
 
 /// Removes ephemeral clusters whose supervisor is gone; returns their names.
+pub fn sweep(places: &Places) -> Result<Vec<ClusterName>, DirectoryError> {
+    let mut removed = Vec::new();
+    for (name, claimed) in abandoned(places)? {
+        claimed.wipe()?;
+        removed.push(name);
+    }
+    Ok(removed)
+}
+
+/// Ephemeral clusters whose supervisor is gone, each locked while its value lives.
 ///
 /// Such a directory is one that is marked as ours, says that it is ephemeral, and whose lock
 /// nobody holds.
-pub fn sweep(places: &Places) -> Result<Vec<ClusterName>, DirectoryError> {
-    let mut removed = Vec::new();
+pub(in crate::supervisor) fn abandoned(
+    places: &Places,
+) -> Result<Vec<(ClusterName, ClaimedDir)>, DirectoryError> {
+    let mut found = Vec::new();
     for entry in list(places)? {
         let path = places.clusters().join(entry.name.as_str());
         // A spec that cannot be read is the business of the command that needs it.
@@ -62,9 +74,8 @@ pub fn sweep(places: &Places) -> Result<Vec<ClusterName>, DirectoryError> {
             continue;
         }
         if let Some(Claim::Taken(claimed)) = take_existing(&path)? {
-            claimed.wipe()?;
-            removed.push(entry.name);
+            found.push((entry.name, claimed));
         }
     }
-    Ok(removed)
+    Ok(found)
 }

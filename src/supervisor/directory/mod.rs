@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 use crate::spec::{ClusterSpec, NodeId, NodeSpec, SealError, seal, unseal};
 
+pub(super) use catalog::abandoned;
 pub use catalog::{Entry, find, list, sweep};
 pub(super) use claim::{Claim, ClaimedDir, claim, take_existing};
 

@@ -1,9 +1,9 @@
 //! The links that can break: one relay per dialled Raft edge, and the faults put upon them.
 //!
-//! Promises: pass-through without timers; a fault holds for existing and new connections of
-//! every edge it names before [`Relays::apply`] returns to its caller, and is gone as soon after
-//! [`Relays::heal`] or its own end; a node that dies is felt by its peers at once. It does not
-//! know what the bytes mean, and judges nobody.
+//! Promises: pass-through without timers; a fault reaches existing and new connections of every
+//! edge it names as one step, and so does its end (what a relay has read by then still goes
+//! out); a node that dies is felt by its peers at once. It does not know what the bytes mean, and
+//! judges nobody.
 //!
 //! ```text
 //!            edge node-1 dials node-2          a cut 1..2 drops

@@ -112,10 +112,7 @@ impl Echo {
 }
 
 fn answer(body: &[u8]) -> Reply {
-    Reply::Answer(Answer {
-        bytes: framed(body).into(),
-        share: None,
-    })
+    Reply::Answer(Answer::new(framed(body).into(), None))
 }
 
 fn framed(body: &[u8]) -> Vec<u8> {

@@ -22,7 +22,7 @@ pub(in crate::node::broker) fn handle(
         return ApiVersionsResponse::default()
             .with_error_code(ResponseError::InvalidRequest.code());
     }
-    ApiVersionsResponse::default().with_api_keys(SERVED.iter().map(advertised).collect())
+    ApiVersionsResponse::default().with_api_keys(SERVED.iter().copied().map(advertised).collect())
 }
 
 /// The answer to a version that is too new, in a body of version 0: its client asks again with a
@@ -31,10 +31,10 @@ pub(in crate::node::broker) fn too_new() -> ApiVersionsResponse {
     let own = SERVED.iter().filter(|row| row.key == ApiKey::ApiVersions);
     ApiVersionsResponse::default()
         .with_error_code(ResponseError::UnsupportedVersion.code())
-        .with_api_keys(own.map(advertised).collect())
+        .with_api_keys(own.copied().map(advertised).collect())
 }
 
-fn advertised(row: &Served) -> ApiVersion {
+fn advertised(row: Served) -> ApiVersion {
     ApiVersion::default()
         .with_api_key(row.key as i16)
         .with_min_version(row.advertised_min)

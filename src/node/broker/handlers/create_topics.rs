@@ -37,15 +37,13 @@ pub(in crate::node::broker) async fn handle(
     let wanted = plans.iter().filter_map(|plan| plan.as_ref().ok()).cloned();
     let wanted: Vec<NewTopic> = wanted.collect();
     let timeout = bounded_timeout(request.timeout_ms);
-    let check = match request.validate_only {
-        true => Check::Only,
-        false => Check::AndDo,
+    let check = if request.validate_only {
+        Check::Only
+    } else {
+        Check::AndDo
     };
-    let mut created = match wanted.is_empty() {
-        true => Vec::new(),
-        false => cx.cluster.create_topics(wanted, timeout, check).await,
-    }
-    .into_iter();
+    let created = cx.cluster.create_topics(wanted, timeout, check).await;
+    let mut created = created.into_iter();
     let answers = plans.into_iter().map(|plan| {
         plan.and_then(|_| {
             created
@@ -70,12 +68,12 @@ fn plan(
     let repeated = repeated(request);
     let topics = request.topics.iter();
     topics
-        .map(|topic| match repeated.contains(topic.name.as_str()) {
-            true => Err(refusal(
-                ResponseError::InvalidRequest,
-                format!("the request names topic {:?} more than once", &*topic.name),
-            )),
-            false => planner.plan(topic),
+        .map(|topic| {
+            if !repeated.contains(topic.name.as_str()) {
+                return planner.plan(topic);
+            }
+            let words = format!("the request names topic {:?} more than once", &*topic.name);
+            Err(refusal(ResponseError::InvalidRequest, words))
         })
         .collect()
 }

@@ -44,11 +44,7 @@ pub(in crate::node::broker) async fn handle(
         .copied()
         .collect();
     let timeout = bounded_timeout(request.timeout_ms);
-    let mut deleted = match ids.is_empty() {
-        true => Vec::new(),
-        false => cx.cluster.delete_topics(ids, timeout).await,
-    }
-    .into_iter();
+    let mut deleted = cx.cluster.delete_topics(ids, timeout).await.into_iter();
     let answers = found.into_iter().map(|one| {
         let id = one?;
         let answer = deleted

@@ -28,7 +28,7 @@ use tokio::time::{Instant, timeout_at};
 use self::plan::{Limits, Progress, Read, diverging, refusal, satisfied};
 use super::Context;
 use super::checks::check_epoch;
-use crate::node::broker::limits::Share;
+use crate::node::broker::limits::{Budget, Share};
 use crate::node::partition::{Offsets, Partition, Serving};
 use crate::spec::{TopicId, defaults};
 
@@ -38,6 +38,8 @@ const FOLLOWERS: i16 = 11;
 const IDS: i16 = 13;
 /// When memory for answers is scarce, an answer gets this much.
 const SCARCE: usize = 64 << 10;
+/// Who gets none of it within this time, or its own longer wait, is answered without records.
+const MEMORY_WAIT: Duration = Duration::from_secs(1);
 
 /// What is known of one partition of the request.
 type Answer = Result<Read, ResponseError>;
@@ -66,10 +68,7 @@ pub(in crate::node::broker) async fn handle(
     let response = respond::respond(version, request, answers, hint);
     let bytes = respond::record_bytes(&response);
     cx.stats.fetched_bytes.add(bytes as u64);
-    (
-        response,
-        Some(share).map(|share| cx.outgoing.shrink(share, bytes)),
-    )
+    (response, Some(Budget::shrink(share, bytes)))
 }
 
 fn wait_of(request: &FetchRequest) -> Duration {
@@ -103,9 +102,10 @@ impl Fetch<'_> {
     /// One answer for each partition in the order of the request; `None` when there was no
     /// memory for any in time.
     async fn poll(&self) -> Option<(Vec<Answer>, Share)> {
-        let mut woken = match self.until <= Instant::now() {
-            true => Woken::Last,
-            false => Woken::Changed,
+        let mut woken = if self.until <= Instant::now() {
+            Woken::Last
+        } else {
+            Woken::Changed
         };
         // The first look needs no receivers: most fetches find something.
         let (mut answers, mut share) = self.read(&self.replicas()).await?;
@@ -144,32 +144,30 @@ impl Fetch<'_> {
     }
 
     async fn read(&self, replicas: &[Replica]) -> Option<(Vec<Answer>, Share)> {
-        let outgoing = &self.cx.outgoing;
-        let mut limits = Limits::of(self.request);
-        let share = match outgoing.try_take(limits.response) {
-            Some(share) => share,
-            None => {
-                limits.response = limits.response.min(SCARCE);
-                let scarce = outgoing.clone().take(limits.response);
-                timeout_at(
-                    self.until.max(Instant::now() + defaults::AUTO_CREATE_WAIT),
-                    scarce,
-                )
-                .await
-                .ok()?
-            }
-        };
-        let partitions = self
-            .request
-            .topics
-            .iter()
-            .flat_map(|topic| &topic.partitions);
+        let (limits, share) = self.memory().await?;
+        let topics = self.request.topics.iter();
+        let partitions = topics.flat_map(|topic| &topic.partitions);
         let mut progress = Progress::new(limits);
         let answers = replicas.iter().zip(partitions).map(|(replica, asked)| {
             let replica = replica.as_ref().map_err(|error| *error)?;
             self.read_one(replica, asked, &mut progress)
         });
         Some((answers.collect(), share))
+    }
+
+    /// Memory for an answer: as much as was asked for, or a little when there is not enough.
+    async fn memory(&self) -> Option<(Limits, Share)> {
+        let outgoing = &self.cx.outgoing;
+        let full = Limits::of(self.request);
+        if let Some(share) = outgoing.try_take(full.response) {
+            return Some((full, share));
+        }
+        let scarce = Limits {
+            response: full.response.min(SCARCE),
+        };
+        let share = outgoing.clone().take(scarce.response);
+        let until = self.until.max(Instant::now() + MEMORY_WAIT);
+        Some((scarce, timeout_at(until, share).await.ok()?))
     }
 
     fn read_one(
@@ -206,8 +204,8 @@ impl Fetch<'_> {
             let (offsets, serving) = (&mut watch.offsets, &mut watch.serving);
             changes.push(async move {
                 tokio::select! {
-                    changed = offsets.changed() => changed.is_ok(),
-                    changed = serving.changed() => changed.is_ok(),
+                    moved = offsets.changed() => moved.is_ok(),
+                    moved = serving.changed() => moved.is_ok(),
                 }
             });
         }

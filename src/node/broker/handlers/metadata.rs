@@ -75,17 +75,19 @@ async fn create(cx: &Context, names: BTreeSet<String>) -> Created {
             Err(refusal) => drop(created.insert(name, Err(refusal.code))),
         }
     }
-    let topics = wanted.iter().map(with_defaults).collect();
+    let topics = wanted.iter().map(|name| with_defaults(name)).collect();
     let wait = defaults::AUTO_CREATE_WAIT;
     let answers = cx.cluster.create_topics(topics, wait, Check::AndDo).await;
-    let answers = answers.into_iter().map(|answer| answer.map_err(retriable));
+    let answers = answers
+        .into_iter()
+        .map(|answer| answer.map_err(|refusal| retriable(&refusal)));
     created.extend(wanted.into_iter().zip(answers));
     created
 }
 
-fn with_defaults(name: &String) -> NewTopic {
+fn with_defaults(name: &str) -> NewTopic {
     NewTopic {
-        name: name.clone(),
+        name: name.to_owned(),
         partitions: None,
         replication_factor: None,
         assignments: None,
@@ -94,7 +96,7 @@ fn with_defaults(name: &String) -> NewTopic {
 }
 
 /// What a client is told of a topic that could not be made: to come back, unless it is hopeless.
-fn retriable(refusal: Refusal) -> ResponseError {
+fn retriable(refusal: &Refusal) -> ResponseError {
     match refusal.code {
         hopeless @ (ResponseError::InvalidTopicException
         | ResponseError::InvalidPartitions
@@ -175,15 +177,13 @@ impl Topics<'_> {
     }
 
     fn by_id(&self, asked: &MetadataRequestTopic) -> MetadataResponseTopic {
-        match self.view.image.topic_by_id(TopicId(asked.topic_id)) {
-            Some(topic) => self.found(topic),
-            None => {
-                let no_name = (self.version < NULL_NAMES).then(TopicName::default);
-                self.error(ResponseError::UnknownTopicId)
-                    .with_name(no_name)
-                    .with_topic_id(asked.topic_id)
-            }
+        if let Some(topic) = self.view.image.topic_by_id(TopicId(asked.topic_id)) {
+            return self.found(topic);
         }
+        let no_name = (self.version < NULL_NAMES).then(TopicName::default);
+        self.error(ResponseError::UnknownTopicId)
+            .with_name(no_name)
+            .with_topic_id(asked.topic_id)
     }
 
     fn error(&self, error: ResponseError) -> MetadataResponseTopic {
@@ -357,7 +357,7 @@ mod tests {
 
     #[test]
     fn a_slow_creation_is_retriable_and_a_hopeless_one_is_not() {
-        let judge = |code| retriable(refusal(code, "")).code();
+        let judge = |code| retriable(&refusal(code, "")).code();
         assert_eq!(judge(ResponseError::RequestTimedOut), 5);
         assert_eq!(judge(ResponseError::TopicAlreadyExists), 5);
         assert_eq!(judge(ResponseError::NotController), 5);

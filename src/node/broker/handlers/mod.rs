@@ -45,7 +45,7 @@ pub(super) struct Context {
 
 /// A timeout from the wire in bounds: a client's mistake must not keep a request for ever.
 fn bounded_timeout(timeout_ms: i32) -> Duration {
-    const LONGEST: Duration = Duration::from_secs(300);
+    const LONGEST: Duration = Duration::from_mins(5);
     let millis = u64::try_from(timeout_ms).unwrap_or(0);
     Duration::from_millis(millis).min(LONGEST)
 }

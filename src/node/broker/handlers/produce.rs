@@ -79,16 +79,16 @@ pub(in crate::node::broker) fn start(
         timeout: bounded_timeout(request.timeout_ms),
         is_admin: client_id == Some(ADMIN_CLIENT),
     };
-    let mut started = Started {
+    let mut enqueued = Started {
         version,
         acks: request.acks,
         topics: Vec::with_capacity(request.topic_data.len()),
         pending: Vec::new(),
     };
     for topic in request.topic_data {
-        starter.topic(topic, &mut started);
+        starter.topic(topic, &mut enqueued);
     }
-    started
+    enqueued
 }
 
 impl Started {

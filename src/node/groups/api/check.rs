@@ -3,6 +3,7 @@
 use kafka_protocol::ResponseError;
 use kafka_protocol::protocol::StrBytes;
 
+use crate::node::groups::group::Answer;
 use crate::node::groups::limits;
 
 /// The id of a group with members.
@@ -36,6 +37,15 @@ pub(super) fn instance(id: Option<&StrBytes>) -> Result<Option<String>, Response
     };
     member(id)?;
     Ok(Some(id.to_string()))
+}
+
+/// The outcome of a write; one that took too long may still succeed, so it is to be repeated.
+pub(super) fn written(answer: Option<&Answer>) -> Result<(), ResponseError> {
+    match answer {
+        Some(Answer::Written(result)) => *result,
+        Some(Answer::Join(_) | Answer::Sync(_)) => unreachable!("a write has a write's answer"),
+        None => Err(ResponseError::CoordinatorNotAvailable),
+    }
 }
 
 /// Kafka's code of an outcome.

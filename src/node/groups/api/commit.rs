@@ -14,7 +14,7 @@ use kafka_protocol::messages::{OffsetCommitRequest, OffsetCommitResponse};
 use super::check;
 use crate::node::groups::coordinator::Commit;
 use crate::node::groups::facade::Home;
-use crate::node::groups::group::{Answer, Committed, Committer, OffsetChange};
+use crate::node::groups::group::{Committed, Committer, OffsetChange};
 use crate::node::groups::records::OffsetValue;
 use crate::node::groups::shard::OffsetsLog;
 use crate::node::groups::{Groups, limits};
@@ -64,11 +64,7 @@ async fn try_commit<L: OffsetsLog>(
         let commit = Commit { ticket, changes };
         coordinator.commit(&request.group_id, committer, commit, now, fx);
     });
-    match ask.await? {
-        Some(Answer::Written(result)) => result,
-        Some(Answer::Join(_) | Answer::Sync(_)) => unreachable!("a commit has a write's answer"),
-        None => Err(ResponseError::CoordinatorNotAvailable),
-    }
+    check::written(ask.await?.as_ref())
 }
 
 /// Each partition of the request in order: what to store, or why not.

@@ -5,11 +5,14 @@
 
 mod check;
 mod commit;
+mod delete;
+mod describe;
 mod fetch;
 mod find;
 mod heartbeat;
 mod join;
 mod leave;
+mod list;
 mod sync;
 
 pub(in crate::node) use join::Client;

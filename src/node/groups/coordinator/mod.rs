@@ -19,6 +19,7 @@ use kafka_protocol::ResponseError;
 use super::group::{Done, Effects, Group, Now, Write};
 pub(in crate::node::groups) use replay::ReplayMode;
 pub(in crate::node::groups) use requests::Commit;
+pub(in crate::node::groups) use upkeep::Verdicts;
 
 /// The groups of one partition.
 #[derive(Debug, Default)]

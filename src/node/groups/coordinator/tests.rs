@@ -134,7 +134,7 @@ impl Bench {
             client_id: "c".into(),
             client_host: "/h".into(),
             session_timeout: Duration::from_secs(10),
-            rebalance_timeout: Duration::from_secs(60),
+            rebalance_timeout: Duration::from_mins(1),
             protocol_type: "consumer".into(),
             protocols: vec![Protocol {
                 name: "range".into(),

@@ -1,5 +1,7 @@
 //! Removal: of groups and offsets on request, of old offsets, and of those of deleted topics.
 
+use std::collections::BTreeSet;
+
 use kafka_protocol::ResponseError;
 
 use super::Coordinator;
@@ -10,6 +12,9 @@ use crate::node::groups::group::{
 use crate::node::groups::limits;
 use crate::node::groups::records::{Entry, group_key};
 use crate::spec::TopicId;
+
+/// What becomes of each of several things, or why none of them was looked at.
+pub(in crate::node::groups) type Verdicts = Result<Vec<Result<(), ResponseError>>, ResponseError>;
 
 impl Coordinator {
     /// DeleteGroups: removes an empty group with all its offsets.
@@ -48,6 +53,37 @@ impl Coordinator {
             value: None,
         });
         push_in_pieces(id, entries, Done::Removal { ticket }, fx);
+    }
+
+    /// OffsetDelete: removes offsets that no member is about to use.
+    ///
+    /// The ticket is answered when that is stored, or at once with the error of the group.
+    pub(in crate::node::groups) fn delete_offsets(
+        &mut self,
+        id: &str,
+        asked: &[(String, i32)],
+        ticket: Ticket,
+        fx: &mut Effects,
+    ) -> Verdicts {
+        let group = self.group(id).ok_or(ResponseError::GroupIdNotFound);
+        let known = group.and_then(|group| Ok((group.topics_in_use()?, group.offsets().touched())));
+        let (in_use, stored) = match known {
+            Ok(known) => known,
+            Err(code) => {
+                fx.written(Some(ticket), Err(code));
+                return Err(code);
+            }
+        };
+        let verdict = |topic: &String| {
+            let is_free = (!in_use.contains(topic)).then_some(());
+            is_free.ok_or(ResponseError::GroupSubscribedToTopic)
+        };
+        let wanted: BTreeSet<&(String, i32)> = asked.iter().collect();
+        let free = stored
+            .into_iter()
+            .filter(|offset| wanted.contains(offset) && verdict(&offset.0).is_ok());
+        self.remove_offsets(id, free.collect(), Some(ticket), fx);
+        Ok(asked.iter().map(|(topic, _)| verdict(topic)).collect())
     }
 
     /// Removes offsets of a group; the ticket, if any, is answered when that is stored.
@@ -105,7 +141,7 @@ impl Coordinator {
         };
         let ids: Vec<String> = self.groups.keys().cloned().collect();
         for id in ids {
-            let stale = self.groups.get(&id).map(|group| stale(group, &gone));
+            let stale = self.groups.get(&id).map(|group| stale(group, gone));
             if let Some(stale) = stale.filter(|stale| !stale.is_empty()) {
                 self.remove_offsets(&id, stale, None, fx);
             }

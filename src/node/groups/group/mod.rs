@@ -19,6 +19,7 @@ mod leave;
 mod member;
 mod offsets;
 mod rebalance;
+mod subscription;
 mod sync;
 
 #[cfg(test)]

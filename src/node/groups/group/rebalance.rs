@@ -16,7 +16,7 @@ impl Group {
             State::Preparing(_) | State::Dead => return,
             State::Empty => return self.prepare_first(now, fx),
             State::Completing { .. } => {
-                self.fail_syncs(ResponseError::RebalanceInProgress, now, fx)
+                self.fail_syncs(ResponseError::RebalanceInProgress, now, fx);
             }
             State::Stable { .. } => {}
         }
@@ -61,7 +61,7 @@ impl Group {
             Some(initial) if initial.joined_since && !initial.remaining.is_zero() => {
                 let wait = self.initial_delay.min(initial.remaining);
                 let initial = Initial {
-                    remaining: initial.remaining - wait,
+                    remaining: initial.remaining.saturating_sub(wait),
                     joined_since: false,
                 };
                 self.set_barrier(wait, Some(initial), now);

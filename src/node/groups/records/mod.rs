@@ -97,6 +97,20 @@ impl Key {
     }
 }
 
+/// The topics that a member of a "consumer" group names in its metadata (Kafka's
+/// ConsumerProtocolSubscription, of any version: what follows the topics is not read).
+pub(in crate::node::groups) fn subscribed_topics(
+    metadata: &[u8],
+) -> Result<Vec<String>, RecordError> {
+    let mut reader = Reader(metadata);
+    let version = reader.i16()?;
+    if version < 0 {
+        return Err(RecordError::Version(version));
+    }
+    let count = reader.count(size_of::<i16>())?;
+    (0..count).map(|_| reader.string()).collect()
+}
+
 /// The key of a committed offset.
 pub(in crate::node::groups) fn offset_key(group: &str, topic: &str, partition: i32) -> Bytes {
     let mut writer = Writer::versioned(*OFFSET_KEYS.end());

@@ -135,6 +135,16 @@ fn the_oldest_group_value_is_read() {
 }
 
 #[test]
+fn the_topics_of_a_subscription_are_read() {
+    let subscription =
+        b"\x00\x01\x00\x00\x00\x02\x00\x01a\x00\x02bc\xff\xff\xff\xff\x00\x00\x00\x00";
+    let topics = vec!["a".to_owned(), "bc".to_owned()];
+    assert_eq!(subscribed_topics(subscription), Ok(topics));
+    let lie = b"\x00\x01\x7f\xff\xff\xff\x00\x01a";
+    assert_eq!(subscribed_topics(lie), Err(RecordError::Short));
+}
+
+#[test]
 fn a_count_that_lies_is_refused_before_memory_is_taken() {
     let lie = b"\x00\x03\x00\x00\x00\x00\x00\x03\xff\xff\xff\xff\
         \x00\x00\x00\x00\x00\x00\x00\x02\x7f\xff\xff\xff";
@@ -147,6 +157,7 @@ proptest! {
         let _ = Key::decode(&bytes);
         let _ = OffsetValue::decode(&bytes);
         let _ = GroupValue::decode(&bytes);
+        let _ = subscribed_topics(&bytes);
     }
 
     #[test]

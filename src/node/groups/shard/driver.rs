@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{Live, OffsetsLog, Phase, Shard, now};
+use crate::node::groups::coordinator::Coordinator;
 use crate::node::groups::group::{Effects, Write};
 use crate::node::groups::limits;
 use crate::node::partition::{Appended, Offsets, Serving};
@@ -86,7 +87,7 @@ impl<L: OffsetsLog> Shard<L> {
         let took = began.elapsed();
         tracing::info!(epoch, groups, ?took, "loaded the groups of a partition");
         *self.lock() = Some(Live::new(epoch, coordinator));
-        self.phase.send_replace(Phase::Live);
+        self.phase.send_replace(Phase::Live { epoch });
         let in_doubt = false;
         Progress { next, in_doubt }
     }
@@ -125,7 +126,7 @@ impl<L: OffsetsLog> Shard<L> {
 
     fn fire(&self) {
         if let Some(live) = self.lock().as_mut() {
-            live.apply(|coordinator, now, fx| coordinator.expire(now, fx));
+            live.apply(Coordinator::expire);
         }
     }
 
@@ -246,7 +247,7 @@ fn build(writes: &[Write]) -> Option<Bytes> {
 async fn moved(offsets: &mut watch::Receiver<Offsets>) {
     if offsets.changed().await.is_err() {
         // The replica is gone; the end of the term comes another way.
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

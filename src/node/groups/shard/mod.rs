@@ -15,7 +15,7 @@ mod load;
 mod log;
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(in crate::node::groups) mod tests;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -38,8 +38,11 @@ enum Phase {
     Resting,
     /// The log is being read.
     Loading,
-    /// Requests are served.
-    Live,
+    /// Requests are served, in this term.
+    Live {
+        /// The leader epoch.
+        epoch: i32,
+    },
     /// The node leaves.
     Closed,
 }
@@ -107,14 +110,14 @@ impl<L: OffsetsLog> Shard<L> {
     /// Waits, not long, until the log has been loaded.
     async fn ready(&self) -> Result<(), ResponseError> {
         let mut phase = self.phase.subscribe();
-        let settled = phase.wait_for(|phase| match phase {
-            Phase::Live | Phase::Closed => true,
-            Phase::Loading => false,
-            Phase::Resting => !matches!(self.log.serving(), Serving::Leader { .. }),
+        let settled = phase.wait_for(|phase| match (phase, self.log.serving()) {
+            (Phase::Closed, _) | (_, Serving::Follower { .. }) => true,
+            (Phase::Live { epoch: live }, Serving::Leader { epoch }) => *live == epoch,
+            (Phase::Resting | Phase::Loading, Serving::Leader { .. }) => false,
         });
         match timeout(limits::LOAD_WAIT, settled).await {
             Err(_) => Err(ResponseError::CoordinatorLoadInProgress),
-            Ok(Ok(phase)) if *phase == Phase::Live => Ok(()),
+            Ok(Ok(phase)) if matches!(*phase, Phase::Live { .. }) => Ok(()),
             Ok(_) => Err(ResponseError::NotCoordinator),
         }
     }

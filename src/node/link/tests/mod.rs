@@ -4,6 +4,8 @@
 mod hostile;
 mod lanes;
 mod life;
+mod relay;
+mod rude;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};

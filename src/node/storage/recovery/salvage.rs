@@ -54,12 +54,12 @@ impl Recovery {
     fn salvage(&mut self, end: &End, found: &[Found], proven: u64) -> io::Result<Mark> {
         let mut trail = Trail::new(end.mark);
         let mut loss = (!end.reachable).then_some(0);
-        let mut lost = 1;
+        let mut missing_records = 1;
         let mut whole: BTreeMap<GroupId, usize> = BTreeMap::new();
         for (at, found) in found.iter().enumerate() {
             if let Some(missing) = trail.step(found) {
                 loss = Some(at);
-                lost += missing;
+                missing_records += missing;
             }
             if let Some(group) = self.save(found)? {
                 whole.insert(group, at);
@@ -70,7 +70,7 @@ impl Recovery {
         }
         if let Some(loss) = loss {
             self.lost_track = true;
-            self.fail_unproven(&whole, loss, lost);
+            self.fail_unproven(&whole, loss, missing_records);
         }
         Ok(self.fresh_mark(trail.seq.max(proven)))
     }
@@ -95,7 +95,7 @@ impl Recovery {
 
     /// Gives up every log without a record behind the last loss. The mark for repair allows for
     /// what may be lost.
-    fn fail_unproven(&mut self, whole: &BTreeMap<GroupId, usize>, loss: usize, lost: u64) {
+    fn fail_unproven(&mut self, whole: &BTreeMap<GroupId, usize>, loss: usize, missing: u64) {
         let proven = |id: &GroupId| whole.get(id).is_some_and(|at| *at >= loss);
         let unproven: Vec<GroupId> = self
             .segments
@@ -110,7 +110,11 @@ impl Recovery {
                 "the write-ahead log is damaged and may have held more of it".to_owned(),
             );
             if let Some(failed) = self.failed.get_mut(&id) {
-                failed.index = Some(failed.index.map_or(0, |index| index.saturating_add(lost)));
+                failed.index = Some(
+                    failed
+                        .index
+                        .map_or(0, |index| index.saturating_add(missing)),
+                );
             }
         }
     }

@@ -21,13 +21,13 @@ fn batch(base_offset: i64, count: usize) -> Bytes {
     bytes.freeze()
 }
 
-fn read(records: Bytes, high_watermark: i64) -> Answer {
+fn found(records: Bytes, high_watermark: i64) -> Read {
     let offsets = Offsets {
         log_start: 1,
         high_watermark,
         log_end: high_watermark + 5,
     };
-    Ok(Read::new(records, offsets))
+    Read::new(records, offsets)
 }
 
 fn asks(partitions: usize) -> FetchRequest {
@@ -51,7 +51,7 @@ fn answers() -> Vec<Answer> {
         ..Read::new(Bytes::new(), Offsets::default())
     };
     vec![
-        read(batch(5, 2), 7),
+        Ok(found(batch(5, 2), 7)),
         Err(ResponseError::NotLeaderOrFollower),
         Ok(parted),
     ]
@@ -99,7 +99,8 @@ fn topics_are_named_as_the_version_names_them() {
 fn aborted_transactions_are_null_unless_asked_for() {
     let mut request = asks(1);
     let aborted = |request: &FetchRequest| {
-        let mut response = respond::respond(12, request, vec![read(Bytes::new(), 1)], |_, _| None);
+        let mut response =
+            respond::respond(12, request, vec![Ok(found(Bytes::new(), 1))], |_, _| None);
         response
             .responses
             .remove(0)
@@ -174,16 +175,16 @@ fn replicas_and_sessions_of_others_are_refused() {
 #[test]
 fn a_fetch_waits_for_its_bytes_but_not_after_an_error() {
     let request = asks(2).with_min_bytes(100);
-    let small = || read(batch(5, 1), 6);
-    assert!(!satisfied(&request, &[small(), read(Bytes::new(), 6)]));
+    let small = || Ok(found(batch(5, 1), 6));
+    assert!(!satisfied(&request, &[small(), Ok(found(Bytes::new(), 6))]));
     assert!(satisfied(
         &request,
         &[small(), Err(ResponseError::FencedLeaderEpoch)]
     ));
-    assert!(satisfied(&request, &[read(batch(5, 20), 25)]));
+    assert!(satisfied(&request, &[Ok(found(batch(5, 20), 25))]));
     assert!(satisfied(
         &request.clone().with_min_bytes(0),
-        &[read(Bytes::new(), 6)]
+        &[Ok(found(Bytes::new(), 6))]
     ));
     assert!(satisfied(&request.with_min_bytes(-1), &[]));
 }
@@ -191,17 +192,17 @@ fn a_fetch_waits_for_its_bytes_but_not_after_an_error() {
 #[test]
 fn a_fetch_that_was_cut_by_its_size_does_not_wait_for_more() {
     let request = asks(1).with_min_bytes(1 << 20);
-    assert!(satisfied(&request, &[read(batch(5, 1), 7)]));
-    assert!(!satisfied(&request, &[read(batch(5, 2), 7)]));
+    assert!(satisfied(&request, &[Ok(found(batch(5, 1), 7))]));
+    assert!(!satisfied(&request, &[Ok(found(batch(5, 2), 7))]));
     let two = Bytes::from([batch(5, 1), batch(6, 3)].concat());
-    assert!(!satisfied(&request, &[read(two.clone(), 9)]));
-    assert!(satisfied(&request, &[read(two, 10)]));
+    assert!(!satisfied(&request, &[Ok(found(two.clone(), 9))]));
+    assert!(satisfied(&request, &[Ok(found(two, 10))]));
 }
 
 #[test]
 fn more_bytes_than_an_answer_may_have_are_not_waited_for() {
     let request = asks(1).with_min_bytes(i32::MAX).with_max_bytes(50);
-    assert!(satisfied(&request, &[read(batch(5, 1), 6)]));
+    assert!(satisfied(&request, &[Ok(found(batch(5, 1), 6))]));
 }
 
 #[test]

@@ -15,7 +15,7 @@ use super::*;
 use crate::node::groups::records::{GroupValue, Key};
 
 pub(super) const SESSION: Duration = Duration::from_secs(10);
-pub(super) const REBALANCE: Duration = Duration::from_secs(60);
+pub(super) const REBALANCE: Duration = Duration::from_mins(1);
 
 /// A group with its clock and what it wanted done.
 pub(super) struct Bench {

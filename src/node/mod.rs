@@ -57,7 +57,7 @@ fn fatal(failure: &start::Failure) -> NodeExit {
 
 /// Logs to stderr, which the parent points at the node's log file.
 fn start_logging() {
-    let filter = tracing_subscriber::EnvFilter::new("info,openraft=warn");
+    let filter = tracing_subscriber::EnvFilter::new("info,openraft=error");
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(false)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
+use super::broker::Broker;
 use super::cluster::{
     Cluster, Foundation, PeerRequests, Readiness, run_control, run_hosting, run_readiness,
 };
@@ -15,7 +16,7 @@ use super::link::Links;
 use super::metadata::MetadataApplier;
 use super::partition::Surroundings;
 use super::raft::{
-    Announcer, Claims, Elections, Group, Host, Members, Parts, RaftInbox, hand_over,
+    Announcer, Claims, Elections, Group, Host, Members, Parts, RaftInbox, Survivors, hand_over,
 };
 use super::report::Reporter;
 use super::storage::{LogKind, Storage, StorageError, StorageOptions};
@@ -63,11 +64,8 @@ impl Failure {
 /// A node that runs, and what ends with it.
 struct Node {
     cluster: Cluster,
-    storage: Storage,
-    links: Links,
-    tasks: TaskTracker,
+    broker: Broker,
     leaving: watch::Sender<bool>,
-    ready: watch::Receiver<Readiness>,
     serve: watch::Receiver<bool>,
 }
 
@@ -87,18 +85,18 @@ pub(in crate::node) async fn live(spec: NodeSpec) -> Result<(), Failure> {
     check_ports(&spec)?;
     let node = start(spec).await?;
     let (stop, stopped) = watch::channel(false);
-    let broker = super::broker::run(&node.cluster, node.serve.clone(), stopped);
+    let broker = node.broker.clone().run(node.serve.clone(), stopped);
     tokio::pin!(broker);
     let farewell = tokio::select! {
         farewell = life::farewell(has_parent) => {
             farewell.map_err(|error| Failure::io("cannot wait for signals", &error))?
         }
         error = &mut broker => return Err(Failure::precondition(error)),
-        failed = node.storage.failed() => return Err(disk_failed(&failed)),
+        failed = node.cluster.storage().failed() => return Err(disk_failed(&failed)),
     };
     Reporter.report(&NodeReport::Leaving);
     node.leaving.send_replace(true);
-    node.links.leave();
+    node.cluster.links().leave();
     tokio::select! {
         () = leave(&node, farewell, &mut broker, stop) => {}
         () = life::insisted(has_parent) => tracing::warn!("asked twice: leaving at once"),
@@ -125,7 +123,7 @@ async fn leave(
         // Still serving: the broker's future runs on while leaderships move.
         tokio::pin!(broker);
         tokio::select! {
-            () = hand_over(node.cluster.host(), &node.links) => {}
+            () = hand_over(node.cluster.host(), node.cluster.links()) => {}
             error = &mut broker => tracing::warn!(error, "the listeners closed early"),
         }
         stop.send_replace(true);
@@ -135,11 +133,11 @@ async fn leave(
     for group in node.cluster.host().all() {
         group.shutdown().await;
     }
-    node.links.close().await;
-    if let Err(error) = node.storage.close() {
+    node.cluster.links().close().await;
+    if let Err(error) = node.cluster.storage().close() {
         tracing::error!(%error, "the last sync failed");
     }
-    node.tasks.close();
+    node.cluster.tasks().close();
 }
 
 /// A port that is taken is noticed before anything is written.
@@ -151,26 +149,93 @@ fn check_ports(spec: &NodeSpec) -> Result<(), Failure> {
 }
 
 async fn start(spec: NodeSpec) -> Result<Node, Failure> {
+    let metrics_port = spec.ports.metrics;
+    let (ground, survivors, requests) = lay_ground(spec).await?;
+    let (cluster, blank_term, ticks) = build(ground).await?;
+    requests.open(cluster.clone());
+    let tasks = cluster.tasks().clone();
+    let (leaving, leaving_seen) = watch::channel(false);
+    let parts = Parts {
+        me: (cluster.spec().node, cluster.boot()),
+        host: cluster.host().clone(),
+        claims: cluster.claims().clone(),
+        links: cluster.links().clone(),
+        leaving: leaving_seen.clone(),
+    };
+    tasks.spawn(Elections::new(parts, survivors).run());
+    tasks.spawn(run_hosting(cluster.clone()));
+    tasks.spawn(run_control(cluster.clone(), ticks, blank_term));
+    let (ready, ready_seen) = watch::channel(Readiness::NotReady("to start".to_owned()));
+    let (serve, serve_seen) = watch::channel(false);
+    tasks.spawn(run_readiness(cluster.clone(), Reporter, serve, ready));
+    let broker = Broker::new(cluster.clone());
+    let stats = Arc::clone(broker.stats());
+    let face = http::Face::new(cluster.clone(), stats, ready_seen, leaving_seen);
+    serve_http(&face, metrics_port, &tasks)?;
+    Reporter.report(&NodeReport::Bound);
+    Ok(Node {
+        cluster,
+        broker,
+        leaving,
+        serve: serve_seen,
+    })
+}
+
+/// What stands before the first group runs: the disk and the links.
+struct Ground {
+    spec: NodeSpec,
+    boot: BootId,
+    storage: Storage,
+    links: Links,
+    host: Host,
+    claims: Claims,
+}
+
+async fn lay_ground(spec: NodeSpec) -> Result<(Ground, Survivors, PeerRequests), Failure> {
     let boot = BootId(rand::random());
     let storage = open_storage(&spec)?;
-    let tasks = TaskTracker::new();
     let (host, claims, requests) = (Host::default(), Claims::default(), PeerRequests::default());
     let upstairs = Arc::new(requests.clone());
     let (inbox, survivors) = RaftInbox::new(host.clone(), claims.clone(), upstairs);
     let links = Links::start(&spec, boot, Arc::new(inbox)).await;
     let links = links.map_err(|error| Failure::io("the peer port cannot be bound", &error))?;
-    let me = (spec.node, boot);
+    Ok((
+        Ground {
+            spec,
+            boot,
+            storage,
+            links,
+            host,
+            claims,
+        },
+        survivors,
+        requests,
+    ))
+}
+
+/// Starts the metadata group and builds the view over it.
+async fn build(
+    ground: Ground,
+) -> Result<(Cluster, watch::Receiver<u64>, watch::Sender<u64>), Failure> {
+    let Ground {
+        spec,
+        boot,
+        storage,
+        links,
+        host,
+        claims,
+    } = ground;
     let peers = spec.peers.iter().map(|peer| peer.id).collect();
-    let announcer = Announcer::new(me, claims.clone(), links.clone(), peers);
+    let announcer = Announcer::new((spec.node, boot), claims.clone(), links.clone(), peers);
     let (ticks, ticks_seen) = watch::channel(0);
     let around = Surroundings {
-        claims: claims.clone(),
+        claims,
         announcer,
         peers: links.peers(),
         ticks: ticks_seen,
         settings: Arc::new(spec.settings.clone()),
     };
-
+    let tasks = TaskTracker::new();
     let (applier, image, blank_term) = MetadataApplier::new();
     let log = storage.group(GroupId::METADATA, LogKind::Opaque);
     let log = log.map_err(|error| Failure::storage(&error))?;
@@ -189,54 +254,22 @@ async fn start(spec: NodeSpec) -> Result<Node, Failure> {
     )
     .await;
     host.insert(group.map_err(|error| Failure::io("the metadata group cannot start", &error))?);
-
-    let (leaving, leaving_seen) = watch::channel(false);
-    let parts = Parts {
-        me,
-        host: host.clone(),
-        claims,
-        links: links.clone(),
-        leaving: leaving_seen,
-    };
-    tasks.spawn(Elections::new(parts, survivors).run());
     let cluster = Cluster::new(Foundation {
         spec,
         boot,
-        storage: storage.clone(),
-        links: links.clone(),
+        storage,
+        links,
         host,
         image,
         around,
-        tasks: tasks.clone(),
-    });
-    requests.open(cluster.clone());
-    tasks.spawn(run_hosting(cluster.clone()));
-    tasks.spawn(run_control(cluster.clone(), ticks, blank_term));
-    let (ready, ready_seen) = watch::channel(Readiness::NotReady("to start".to_owned()));
-    let (serve, serve_seen) = watch::channel(false);
-    tasks.spawn(run_readiness(cluster.clone(), Reporter, serve, ready));
-    serve_http(&cluster, &ready_seen, &leaving, &tasks)?;
-    Reporter.report(&NodeReport::Bound);
-    Ok(Node {
-        cluster,
-        storage,
-        links,
         tasks,
-        leaving,
-        ready: ready_seen,
-        serve: serve_seen,
-    })
+    });
+    Ok((cluster, blank_term, ticks))
 }
 
-fn serve_http(
-    cluster: &Cluster,
-    ready: &watch::Receiver<Readiness>,
-    leaving: &watch::Sender<bool>,
-    tasks: &TaskTracker,
-) -> Result<(), Failure> {
-    let listeners = ports::bind_loopback(cluster.spec().ports.metrics);
+fn serve_http(face: &http::Face, port: u16, tasks: &TaskTracker) -> Result<(), Failure> {
+    let listeners = ports::bind_loopback(port);
     let listeners = listeners.map_err(|error| Failure::precondition(error.to_string()))?;
-    let face = http::Face::new(cluster.clone(), ready.clone(), leaving.subscribe());
     for listener in listeners {
         tasks.spawn(http::serve(listener, face.clone()));
     }

@@ -8,8 +8,8 @@ use std::path::Path;
 const LINES: usize = 5;
 /// The end of the log that is looked at.
 const WINDOW: u64 = 64 << 10;
-/// What marks a line as an error.
-const ERRORS: [&str; 3] = ["ERROR", "panicked", "error:"];
+/// What marks a line as an error: the log's own level, and what a panic prints.
+const ERRORS: [&str; 2] = ["ERROR", "panicked"];
 
 /// The last error lines after byte `from`, or just the last lines where none is an error.
 ///

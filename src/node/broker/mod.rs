@@ -31,7 +31,7 @@ use super::cluster::Cluster;
 use super::groups::Groups;
 use crate::ports;
 
-pub(in crate::node) use stats::BrokerStats;
+pub(in crate::node) use stats::{ApiStats, BrokerStats, Counter};
 
 /// The broker of this node.
 #[derive(Clone)]
@@ -39,15 +39,6 @@ pub(in crate::node) struct Broker {
     cluster: Cluster,
     groups: Groups,
     stats: Arc<BrokerStats>,
-}
-
-/// A broker over `cluster`, run as [`Broker::run`] says.
-pub(in crate::node) async fn run(
-    cluster: &Cluster,
-    open: watch::Receiver<bool>,
-    stopped: watch::Receiver<bool>,
-) -> String {
-    Broker::new(cluster.clone()).run(open, stopped).await
 }
 
 impl Broker {

@@ -11,7 +11,6 @@ mod requests;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, RwLock};
-use std::time::Duration;
 
 use kafka_protocol::ResponseError;
 use tokio::sync::watch;
@@ -162,6 +161,16 @@ impl Cluster {
     /// The groups that run here.
     pub(in crate::node) fn host(&self) -> &Host {
         &self.inner.host
+    }
+
+    /// Where the node's tasks run.
+    pub(in crate::node) fn tasks(&self) -> &TaskTracker {
+        &self.inner.tasks
+    }
+
+    /// Who claims to lead what.
+    pub(in crate::node) fn claims(&self) -> &Claims {
+        &self.inner.claims
     }
 
     /// The disk.

@@ -2,10 +2,14 @@
 //!
 //! The numbers are read where they live when somebody scrapes; nothing is counted twice.
 
-use prometheus::{Encoder, IntGaugeVec, Opts, Registry, TextEncoder};
+mod histogram;
+
+use prometheus::{Encoder, IntCounter, IntGaugeVec, Opts, Registry, TextEncoder};
 
 use super::Inner;
 use super::status;
+use crate::node::broker::BrokerStats;
+use crate::node::storage::StorageStats;
 use crate::spec::{NodeStatus, PartitionStatus, Role};
 
 const PARTITION: [&str; 2] = ["topic", "partition"];
@@ -51,8 +55,22 @@ pub(super) fn text(face: &Inner) -> prometheus::Result<Vec<u8>> {
     let status = status::of(face);
     let registry = Registry::new();
     node(&registry, &status)?;
+    partitions(&registry, &status)?;
+    broker(&registry, &face.broker)?;
+    let storage = face.cluster.storage().stats();
+    totals(&registry, &storage)?;
+    let mut families = registry.gather();
+    families.push(histogram::syncs(&storage));
+    families.push(histogram::requests(&face.broker));
+    families.sort_by(|a, b| a.name().cmp(b.name()));
+    let mut text = Vec::new();
+    TextEncoder::new().encode(&families, &mut text)?;
+    Ok(text)
+}
+
+fn partitions(registry: &Registry, status: &NodeStatus) -> prometheus::Result<()> {
     for (name, help, number) in PARTITION_GAUGES {
-        let gauge = vector(&registry, name, help, &PARTITION)?;
+        let gauge = vector(registry, name, help, &PARTITION)?;
         for partition in &status.partitions {
             let index = partition.partition.to_string();
             gauge
@@ -60,39 +78,32 @@ pub(super) fn text(face: &Inner) -> prometheus::Result<Vec<u8>> {
                 .set(number(partition));
         }
     }
-    let mut text = Vec::new();
-    TextEncoder::new().encode(&registry.gather(), &mut text)?;
-    Ok(text)
+    Ok(())
 }
 
 fn node(registry: &Registry, status: &NodeStatus) -> prometheus::Result<()> {
-    let single = |name, help, value| -> prometheus::Result<()> {
-        vector(registry, name, help, &[])?
-            .with_label_values::<&str>(&[])
-            .set(value);
-        Ok(())
-    };
     single(
+        registry,
         "chronik_ready",
         "1 when the node is ready.",
         i64::from(status.ready),
     )?;
+    let term = status.metadata.term as i64;
     single(
+        registry,
         "chronik_metadata_term",
         "Term of the metadata group.",
-        status.metadata.term as i64,
+        term,
     )?;
     let applied = status.metadata.applied as i64;
     single(
+        registry,
         "chronik_metadata_applied_index",
         "Last metadata index applied here.",
         applied,
     )?;
-    single(
-        "chronik_topics",
-        "Topics of the cluster.",
-        status.metadata.topics as i64,
-    )?;
+    let topics = status.metadata.topics as i64;
+    single(registry, "chronik_topics", "Topics of the cluster.", topics)?;
     let linked = vector(
         registry,
         "chronik_peer_linked",
@@ -113,6 +124,107 @@ fn node(registry: &Registry, status: &NodeStatus) -> prometheus::Result<()> {
         alive.with_label_values(&[&peer]).set(i64::from(link.alive));
     }
     Ok(())
+}
+
+fn broker(registry: &Registry, stats: &BrokerStats) -> prometheus::Result<()> {
+    let connections = stats.connections.get() as i64;
+    single(
+        registry,
+        "chronik_connections",
+        "Kafka connections now.",
+        connections,
+    )?;
+    for (name, help, counter) in [
+        (
+            "chronik_connections_accepted_total",
+            "Kafka connections accepted.",
+            &stats.accepted,
+        ),
+        (
+            "chronik_connections_refused_total",
+            "Kafka connections refused: too many.",
+            &stats.refused,
+        ),
+        (
+            "chronik_connections_faulty_total",
+            "Kafka connections closed for what they sent.",
+            &stats.faulty,
+        ),
+        (
+            "chronik_request_bytes_total",
+            "Bytes of Kafka requests.",
+            &stats.bytes_in,
+        ),
+        (
+            "chronik_response_bytes_total",
+            "Bytes of Kafka answers.",
+            &stats.bytes_out,
+        ),
+        (
+            "chronik_produced_bytes_total",
+            "Bytes of record batches appended.",
+            &stats.produced_bytes,
+        ),
+        (
+            "chronik_produced_batches_total",
+            "Record batches appended.",
+            &stats.produced_batches,
+        ),
+        (
+            "chronik_fetched_bytes_total",
+            "Bytes of record batches sent to consumers.",
+            &stats.fetched_bytes,
+        ),
+    ] {
+        total(registry, name, help, counter.get())?;
+    }
+    Ok(())
+}
+
+fn totals(registry: &Registry, storage: &StorageStats) -> prometheus::Result<()> {
+    for (name, help, value) in [
+        (
+            "chronik_wal_bytes_total",
+            "Bytes written to the write-ahead log.",
+            storage.wal_bytes,
+        ),
+        (
+            "chronik_wal_records_total",
+            "Records written to the write-ahead log.",
+            storage.records,
+        ),
+        (
+            "chronik_wal_batches_total",
+            "Batches of the write-ahead log, one sync each.",
+            storage.batches,
+        ),
+        (
+            "chronik_checkpoints_total",
+            "Checkpoints of the storage.",
+            storage.checkpoints,
+        ),
+        (
+            "chronik_torn_tails_total",
+            "Unfinished batches dropped at open.",
+            storage.torn_tails,
+        ),
+    ] {
+        total(registry, name, help, value)?;
+    }
+    Ok(())
+}
+
+fn single(registry: &Registry, name: &str, help: &str, value: i64) -> prometheus::Result<()> {
+    vector(registry, name, help, &[])?
+        .with_label_values::<&str>(&[])
+        .set(value);
+    Ok(())
+}
+
+fn total(registry: &Registry, name: &str, help: &str, value: u64) -> prometheus::Result<()> {
+    let counter = IntCounter::new(name, help)?;
+    counter.inc_by(value);
+    registry.register(Box::new(counter))
 }
 
 fn vector(

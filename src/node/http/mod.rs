@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
+use super::broker::BrokerStats;
 use super::cluster::{Cluster, Readiness};
 
 /// A client that does not finish its request's head in time is closed.
@@ -34,6 +35,7 @@ pub(in crate::node) struct Face {
 
 struct Inner {
     cluster: Cluster,
+    broker: Arc<BrokerStats>,
     ready: watch::Receiver<Readiness>,
     leaving: watch::Receiver<bool>,
     started: Instant,
@@ -43,6 +45,7 @@ impl Face {
     /// The face of a node.
     pub(in crate::node) fn new(
         cluster: Cluster,
+        broker: Arc<BrokerStats>,
         ready: watch::Receiver<Readiness>,
         leaving: watch::Receiver<bool>,
     ) -> Self {
@@ -50,6 +53,7 @@ impl Face {
         Self {
             inner: Arc::new(Inner {
                 cluster,
+                broker,
                 ready,
                 leaving,
                 started,

@@ -4,15 +4,12 @@
 //! a bounded number of strangers, and no buffer for messages: HTTP/1, TLS, garbage and silence
 //! all end in a closed socket.
 
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::Map;
 use hyper_util::rt::TokioIo;
-use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
@@ -30,21 +27,8 @@ use super::room::Room;
 use super::session::Session;
 use super::{Inbox, Lane, frame, tuning};
 
-/// Connections that the kernel holds before they are accepted.
-const BACKLOG: i32 = 1024;
 /// After an accept that failed for want of descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-/// Binds the Raft port beside the launcher's reservation, which holds it without listening.
-pub(super) fn bind(port: u16) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
-    socket.set_reuse_address(true)?;
-    socket.set_reuse_port(true)?;
-    socket.set_nonblocking(true)?;
-    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())?;
-    socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
-}
 
 /// Accepts and serves, for ever.
 pub(super) async fn accept(room: Arc<Room>, inbox: Arc<dyn Inbox>, listener: TcpListener) {

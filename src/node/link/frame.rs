@@ -20,7 +20,7 @@ pub(super) const FRAME_OVERHEAD: usize = 64;
 
 /// The service behind a number from the wire.
 pub(super) fn service(number: u32) -> Option<Service> {
-    const ALL: [Service; 9] = [
+    const ALL: [Service; 10] = [
         Service::Append,
         Service::Vote,
         Service::PreVote,
@@ -30,6 +30,7 @@ pub(super) fn service(number: u32) -> Option<Service> {
         Service::ReadIndex,
         Service::Gossip,
         Service::Repair,
+        Service::Await,
     ];
     ALL.into_iter().find(|service| *service as u32 == number)
 }

@@ -29,6 +29,7 @@ use tokio::sync::watch;
 
 use self::edge::Edge;
 use self::room::Room;
+use crate::ports::{self, Family};
 use crate::spec::{BootId, GroupId, NodeId, NodeSpec};
 
 /// Aborted tasks end at their next wake-up; one that does not is not waited for.
@@ -157,7 +158,8 @@ impl Links {
         boot: BootId,
         inbox: Arc<dyn Inbox>,
     ) -> std::io::Result<Self> {
-        let listener = acceptor::bind(spec.ports.raft)?;
+        let listener = ports::bind_listener(spec.ports.raft, Family::V4)
+            .map_err(|error| std::io::Error::new(error.source.kind(), error))?;
         let room = Arc::new(Room::new(spec, boot));
         let links = Self {
             handle: Arc::new(Handle {

@@ -116,13 +116,11 @@ impl Supervisor {
                 continue;
             }
             slot.said.clone_from(&on);
-            if let Some((phase, on)) = wait {
-                news.push(ClusterEvent::NodeWaits {
-                    node: slot.id,
-                    phase: *phase,
-                    on: on.clone(),
-                });
-            }
+            let node = slot.id;
+            news.push(match wait.cloned() {
+                Some((phase, on)) => ClusterEvent::NodeWaits { node, phase, on },
+                None => ClusterEvent::NodeReady { node },
+            });
         }
         for event in news {
             self.tell(event);

@@ -187,6 +187,8 @@ impl Supervisor {
             Event::Health { life, found } => self.on_health(life, found),
             Event::Command { command, answer } => {
                 let done = self.command(command);
+                // Whoever asked looks at the picture next: it must show what was done.
+                self.publish();
                 // Whoever asked may have gone; the deed is done all the same.
                 drop(answer.send(done));
             }

@@ -107,19 +107,20 @@ impl Supervisor {
         };
         let was_ready = slot.facts.ready;
         slot.facts.learn(report);
+        if slot.facts.ready {
+            slot.state = slot.state.ready();
+        }
         let node = life.node;
         let news = match (was_ready, slot.facts.ready) {
-            (false, true) => {
-                slot.state = slot.state.ready();
-                Some(ClusterEvent::NodeReady { node })
-            }
+            (false, true) => Some(ClusterEvent::NodeReady { node }),
             (true, false) => {
                 let reason = slot.facts.not_ready.clone().unwrap_or_default();
                 Some(ClusterEvent::NodeNotReady { node, reason })
             }
             _ => None,
         };
-        if let Some(news) = news {
+        // While the cluster forms, the ladder tells how far each node is.
+        if let Some(news) = news.filter(|_| self.forming.is_none()) {
             self.tell(news);
         }
         self.probe(life);

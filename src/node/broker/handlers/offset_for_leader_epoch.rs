@@ -9,7 +9,7 @@ use kafka_protocol::messages::offset_for_leader_epoch_response::{
 use kafka_protocol::messages::{OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse};
 
 use super::Context;
-use super::checks::{check_leader, epoch_of, is_consumer};
+use super::checks::{check_leader, epoch_of};
 
 /// What the epochs of the log say of one epoch: the latest at or below it, and where that ended.
 const UNKNOWN: (i32, i64) = (-1, -1);
@@ -20,9 +20,6 @@ pub(in crate::node::broker) fn handle(
     request: &OffsetForLeaderEpochRequest,
 ) -> OffsetForLeaderEpochResponse {
     respond(request, |topic, asked| {
-        if !is_consumer(request.replica_id) {
-            return Err(ResponseError::ClusterAuthorizationFailed);
-        }
         let partition = cx.cluster.partition(topic, asked.partition)?;
         let serving = partition.serving();
         check_leader(serving, asked.current_leader_epoch)?;

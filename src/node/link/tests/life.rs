@@ -114,4 +114,6 @@ async fn a_port_in_use_is_an_error() {
     let started = Links::start(&spec, BootId(1), inbox).await;
     let error = started.err().unwrap();
     assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+    let address = held.local_addr().unwrap();
+    assert_eq!(error.to_string(), format!("cannot listen on {address}"));
 }

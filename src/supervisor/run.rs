@@ -6,6 +6,7 @@
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -193,6 +194,10 @@ async fn watch_launcher(launcher: impl Future<Output = ()>, events: mpsc::Sender
     drop(events.send(Event::LauncherGone).await);
 }
 
+/// Signals closer than this are one: `timeout` and others send theirs to the process and to its
+/// group, and nobody presses Ctrl-C twice as fast.
+const ONE_PRESS: Duration = Duration::from_millis(50);
+
 /// The signals that end a supervisor, and the one that must not stop it.
 struct Interrupts {
     interrupt: Signal,
@@ -213,6 +218,7 @@ impl Interrupts {
     }
 
     async fn forward(mut self, events: mpsc::Sender<Event>) {
+        let mut last: Option<Instant> = None;
         loop {
             tokio::select! {
                 _ = self.interrupt.recv() => {}
@@ -220,6 +226,10 @@ impl Interrupts {
                 _ = self.hangup.recv() => {}
                 _ = self.suspend.recv() => continue,
             }
+            if last.is_some_and(|last| last.elapsed() < ONE_PRESS) {
+                continue;
+            }
+            last = Some(Instant::now());
             if events.send(Event::Interrupt).await.is_err() {
                 return;
             }

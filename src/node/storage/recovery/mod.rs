@@ -143,7 +143,9 @@ impl Recovery {
             }
             None => "the checkpoint is missing".to_owned(),
         };
-        let nothing = found.is_none() && self.reader.numbers.is_empty() && self.proofs.is_empty();
+        // A state can be durable before the first batch is.
+        let no_segment = self.proofs.values().all(|proof| *proof == Proof::default());
+        let nothing = found.is_none() && self.reader.numbers.is_empty() && no_segment;
         if nothing || self.reader.numbers.first() == Some(&Mark::ORIGIN.file) {
             return Ok(Start::At(Checkpoint {
                 mark: Mark::ORIGIN,

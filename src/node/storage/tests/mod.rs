@@ -21,6 +21,12 @@ pub(super) const OPTIONS: StorageOptions = StorageOptions {
     segment_bytes: 4096,
 };
 
+/// A directory in memory where the system has one: what is lost there is decided by the ledger,
+/// not by the disk, and its syncs cost nothing.
+pub(super) fn ram_dir() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
+}
+
 /// A group of its own for each number.
 pub(super) fn group_id(n: u32) -> GroupId {
     GroupId::partition(TopicId(uuid::Uuid::from_u128(7)), n)

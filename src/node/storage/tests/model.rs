@@ -232,7 +232,7 @@ pub(super) fn steps() -> impl Strategy<Value = Step> {
 }
 
 fn run(steps: &[(u32, Step)]) {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = ram_dir();
     let mut storage = open(dir.path());
     let mut pairs: Vec<Pair> = (0..3).map(Pair::new).collect();
     for pair in &mut pairs {

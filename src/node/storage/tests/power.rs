@@ -22,7 +22,7 @@ fn runner(seed: u64) -> TestRunner {
 
 /// Runs lives until one ends badly; what was wrong then.
 fn lose_power_again_and_again(seed: u64, forget: Option<Forgotten>) -> Result<(), String> {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = ram_dir();
     fs::write(dir.path().join("ledger"), b"").unwrap();
     let mut rng = StdRng::seed_from_u64(seed);
     let mut runner = runner(seed);

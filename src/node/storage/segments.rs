@@ -47,7 +47,7 @@ pub(super) struct Segments {
     maker: Maker,
     pub(super) groups: BTreeMap<GroupId, Written>,
     /// Files that nothing needs after the next checkpoint.
-    garbage: Vec<String>,
+    garbage: Vec<(GroupId, String)>,
     /// Directories that nothing needs after the next checkpoint.
     removed: BTreeSet<GroupId>,
     directories_dirty: bool,
@@ -98,9 +98,8 @@ impl Segments {
 
     /// Files of a group that nothing needs after the next checkpoint.
     pub(super) fn discard(&mut self, group: GroupId, names: &[String]) {
-        let directory = directory(group);
-        let paths = names.iter().map(|name| format!("{directory}/{name}"));
-        self.garbage.extend(paths);
+        let garbage = names.iter().map(|name| (group, name.clone()));
+        self.garbage.extend(garbage);
     }
 
     fn change(&mut self, record: &Record) -> io::Result<()> {
@@ -186,9 +185,18 @@ impl Segments {
 
     /// Removes what no checkpoint describes any more.
     fn clean(&mut self) -> io::Result<()> {
-        for path in std::mem::take(&mut self.garbage) {
+        for (group, name) in std::mem::take(&mut self.garbage) {
+            let directory = directory(group);
+            let path = format!("{directory}/{name}");
             self.handles.forget(&path);
-            self.disk.remove(&path)?;
+            match self
+                .groups
+                .get(&group)
+                .and_then(|written| written.front.as_ref())
+            {
+                Some(front) => front.states.discard(&self.disk, &directory, &name)?,
+                None => self.disk.remove(&path)?,
+            }
         }
         for group in std::mem::take(&mut self.removed) {
             if !self.groups.contains_key(&group) {

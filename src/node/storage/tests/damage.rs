@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 
 use super::model::Model;
+use std::fs;
+
 use super::*;
 
 const GROUPS: u32 = 3;
@@ -241,19 +243,6 @@ fn copy_of(old: &Old) -> Old {
     Old {
         dir,
         models: old.models.clone(),
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            fs::create_dir_all(&target).unwrap();
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
     }
 }
 

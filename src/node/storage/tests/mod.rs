@@ -5,6 +5,7 @@ mod log;
 mod model;
 mod power;
 
+use std::fs;
 use std::path::Path;
 use std::sync::mpsc;
 
@@ -12,6 +13,7 @@ use bytes::Bytes;
 
 use super::batches::tests::batch;
 use super::disk::Faults;
+
 use super::*;
 use crate::spec::TopicId;
 
@@ -95,4 +97,18 @@ pub(super) fn settle(log: &GroupLog) {
 /// A storage whose disk goes wrong as planned.
 pub(super) fn open_faulty(dir: &Path, faults: Faults) -> Result<Storage, StorageError> {
     Storage::open_with(dir, OPTIONS, faults).map(|(storage, _)| storage)
+}
+
+/// Copies a directory as a killed process would leave it.
+pub(super) fn copy(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            fs::create_dir_all(&target).unwrap();
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
 }

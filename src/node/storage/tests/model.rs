@@ -202,6 +202,7 @@ impl Pair {
                 model.purged = Some(to);
                 model.log_end += 10;
                 model.log_start = model.log_end;
+                self.committed = Some(to);
                 log.save_state(to, b"snapshot")?;
                 log.reset(to, model.log_end, done)
             }

@@ -8,8 +8,61 @@ mod broker;
 mod cluster;
 mod groups;
 mod http;
+mod identity;
+mod life;
 mod link;
 mod metadata;
 mod partition;
 mod raft;
+mod report;
+mod start;
 mod storage;
+
+use crate::spec::{NodeExit, NodeReport, NodeSpec};
+
+use self::report::Reporter;
+
+/// Runs one node until it is told to leave, and says how it ended. Must be called on the main
+/// thread, before any other: the first act binds this process to its parent's life.
+pub fn run(spec: &NodeSpec) -> NodeExit {
+    if let Err(error) = life::bind_to_parent(spec.parent_pid) {
+        return fatal(&start::Failure::precondition(error));
+    }
+    start_logging();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return fatal(&start::Failure::precondition(error.to_string())),
+    };
+    let ended = runtime.block_on(start::live(spec.clone()));
+    // The thread that waits for stdin never returns while the parent lives.
+    runtime.shutdown_background();
+    match ended {
+        Ok(()) => NodeExit::Left,
+        Err(failure) => fatal(&failure),
+    }
+}
+
+fn fatal(failure: &start::Failure) -> NodeExit {
+    tracing::error!(error = failure.what, "the node cannot go on");
+    Reporter.report(&NodeReport::Fatal {
+        error: failure.what.clone(),
+        hint: failure.hint.clone(),
+    });
+    failure.exit
+}
+
+/// Logs to stderr, which the parent points at the node's log file.
+fn start_logging() {
+    let filter = tracing_subscriber::EnvFilter::new("info,openraft=error");
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(false)
+        .with_target(false)
+        .with_writer(std::io::stderr);
+    // A second node in one process (tests) keeps the first one's log.
+    drop(log.try_init());
+}

@@ -3,7 +3,9 @@
 //! Pure data: no I/O, no clock, no async. Everything that crosses the process wall is here.
 
 mod cluster;
+pub mod configs;
 pub mod defaults;
+mod duration;
 mod ids;
 mod node;
 mod report;
@@ -12,6 +14,7 @@ mod settings;
 mod status;
 
 pub use cluster::{ClusterSpec, PortPlan, Ports, Service};
+pub use duration::{DurationError, parse_duration, show_duration};
 pub use ids::{BootId, ClusterId, GroupId, NodeId, TopicId};
 pub use node::{NodeSpec, Peer};
 pub use report::{NodeExit, NodeReport};

@@ -1,1 +1,125 @@
-//! http
+//! The node's HTTP face on its metrics port: health, status and metrics. Loopback only, read only.
+
+mod guard;
+mod metrics;
+mod status;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::get;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+
+use super::broker::BrokerStats;
+use super::cluster::{Cluster, Readiness};
+
+/// A client that does not finish its request's head in time is closed.
+const HEAD_DEADLINE: Duration = Duration::from_secs(5);
+/// Connections that may be open at once.
+const MAX_CONNECTIONS: usize = 64;
+
+/// What the routes answer from.
+#[derive(Clone)]
+pub(in crate::node) struct Face {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    cluster: Cluster,
+    broker: Arc<BrokerStats>,
+    ready: watch::Receiver<Readiness>,
+    leaving: watch::Receiver<bool>,
+    started: Instant,
+}
+
+impl Face {
+    /// The face of a node.
+    pub(in crate::node) fn new(
+        cluster: Cluster,
+        broker: Arc<BrokerStats>,
+        ready: watch::Receiver<Readiness>,
+        leaving: watch::Receiver<bool>,
+    ) -> Self {
+        let started = Instant::now();
+        Self {
+            inner: Arc::new(Inner {
+                cluster,
+                broker,
+                ready,
+                leaving,
+                started,
+            }),
+        }
+    }
+}
+
+/// Serves one listener until it fails.
+pub(in crate::node) async fn serve(listener: TcpListener, face: Face) {
+    let router = router(face);
+    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
+            return;
+        };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            Some(_) = connections.join_next() => continue,
+        };
+        let Ok((stream, _)) = accepted else { continue };
+        let service = TowerToHyperService::new(router.clone());
+        connections.spawn(async move {
+            let mut http = http1::Builder::new();
+            http.timer(TokioTimer::new())
+                .header_read_timeout(HEAD_DEADLINE);
+            // A broken connection is the client's affair.
+            drop(http.serve_connection(TokioIo::new(stream), service).await);
+            drop(permit);
+        });
+    }
+}
+
+fn router(face: Face) -> Router {
+    Router::new()
+        .route("/health/live", get(|| async { "live\n" }))
+        .route("/health/ready", get(ready))
+        .route("/status", get(status))
+        .route("/metrics", get(metrics))
+        .layer(axum::middleware::from_fn(guard::local_only))
+        .with_state(face)
+}
+
+async fn ready(State(face): State<Face>) -> Response {
+    let readiness = face.inner.ready.borrow().clone();
+    match readiness {
+        _ if *face.inner.leaving.borrow() => {
+            (StatusCode::SERVICE_UNAVAILABLE, "not ready: leaving\n").into_response()
+        }
+        Readiness::Ready => "ready\n".into_response(),
+        Readiness::NotReady(reason) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("not ready: waiting for {reason}\n"),
+        )
+            .into_response(),
+    }
+}
+
+async fn status(State(face): State<Face>) -> Response {
+    Json(status::of(&face.inner)).into_response()
+}
+
+async fn metrics(State(face): State<Face>) -> Response {
+    match metrics::text(&face.inner) {
+        Ok(text) => ([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}

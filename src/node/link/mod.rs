@@ -4,14 +4,36 @@
 //! and snapshots), so that a large batch never delays a ping. Peers are known by the id that
 //! their HELLO proves with the cluster's secret, never by their address.
 
+mod acceptor;
+mod crew;
+mod detector;
+mod dial;
+mod dialler;
+mod edge;
+mod frame;
+mod generated;
+mod hello;
+mod outbox;
+mod room;
+mod session;
+mod tuning;
+mod wire;
+
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use tokio::sync::watch;
 
+use self::edge::Edge;
+use self::room::Room;
+use crate::ports::{self, Family};
 use crate::spec::{BootId, GroupId, NodeId, NodeSpec};
+
+/// Aborted tasks end at their next wake-up; one that does not is not waited for.
+const CLOSE_DEADLINE: Duration = Duration::from_secs(1);
 
 /// What a frame is for; the numbers are the wire's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,6 +57,8 @@ pub(in crate::node) enum Service {
     Gossip = 8,
     /// A damaged replica asks its leader to send again.
     Repair = 9,
+    /// Waits until the asked node knows the leaders of a topic.
+    Await = 10,
 }
 
 /// Which connection of the pair a call takes.
@@ -64,6 +88,9 @@ pub(in crate::node) enum LinkError {
 }
 
 /// Handles what peers send; one per node.
+///
+/// A payload is a slice of the batch that it came in (up to 1 MiB, or its own size): copy what
+/// is kept for long.
 pub(in crate::node) trait Inbox: Send + Sync + 'static {
     /// A request. Called in arrival order per connection and must not block; the future is
     /// polled apart, its error goes to the caller as [`LinkError::Refused`].
@@ -103,61 +130,126 @@ pub(in crate::node) struct PeerTable {
     pub(in crate::node) peers: std::collections::BTreeMap<NodeId, PeerState>,
 }
 
-/// The links of one node.
+/// The links of one node; they close when the last clone is dropped.
 #[derive(Clone)]
-pub(in crate::node) struct Links {}
+pub(in crate::node) struct Links {
+    handle: Arc<Handle>,
+}
+
+/// Outside of the tasks, so that dropping it ends them.
+struct Handle {
+    room: Arc<Room>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.room.closing.cancel();
+    }
+}
 
 impl Links {
     /// Binds the Raft port, dials every peer, pings and judges.
+    #[expect(
+        clippy::unused_async,
+        reason = "it needs a runtime to run in, and says so"
+    )]
     pub(in crate::node) async fn start(
-        _spec: &NodeSpec,
-        _boot: BootId,
-        _inbox: std::sync::Arc<dyn Inbox>,
+        spec: &NodeSpec,
+        boot: BootId,
+        inbox: Arc<dyn Inbox>,
     ) -> std::io::Result<Self> {
-        todo!("link")
+        let listener = ports::bind_listener(spec.ports.raft, Family::V4)
+            .map_err(|error| std::io::Error::new(error.source.kind(), error))?;
+        let room = Arc::new(Room::new(spec, boot));
+        let links = Self {
+            handle: Arc::new(Handle {
+                room: Arc::clone(&room),
+            }),
+        };
+        links.run(acceptor::accept(Arc::clone(&room), inbox, listener));
+        for id in room.edges.keys().copied() {
+            links.run(dialler::keep_control(Arc::clone(&room), id));
+            links.run(dialler::keep_bulk(Arc::clone(&room), id));
+        }
+        links.run(async move { room.keep_time().await });
+        Ok(links)
     }
 
     /// A request and its answer.
     pub(in crate::node) async fn call(
         &self,
-        _to: NodeId,
-        _lane: Lane,
-        _service: Service,
-        _group: GroupId,
-        _payload: Bytes,
-        _timeout: Duration,
+        to: NodeId,
+        lane: Lane,
+        service: Service,
+        group: GroupId,
+        payload: Bytes,
+        timeout: Duration,
     ) -> Result<Bytes, LinkError> {
-        todo!("link")
+        let edge = self.room().edges.get(&to).ok_or(LinkError::Down(to))?;
+        let answer = async {
+            let wire = edge.wire(lane).await?;
+            wire.call(service, group, payload).await
+        };
+        tokio::time::timeout(timeout, answer)
+            .await
+            .unwrap_or(Err(LinkError::Timeout(to)))
     }
 
     /// A message without an answer; dropped when there is no link.
     pub(in crate::node) fn cast(
         &self,
-        _to: NodeId,
-        _service: Service,
-        _group: GroupId,
-        _payload: Bytes,
+        to: NodeId,
+        service: Service,
+        group: GroupId,
+        payload: Bytes,
     ) {
-        todo!("link")
+        let edge = self.room().edges.get(&to);
+        if let Some(wire) = edge.and_then(Edge::control) {
+            wire.cast(service, group, payload);
+        }
     }
 
     /// The detector's view, now and when it changes.
     pub(in crate::node) fn peers(&self) -> watch::Receiver<PeerTable> {
-        todo!("link")
+        self.room().watch()
     }
 
     /// Milliseconds since a peer's last ping.
-    pub(in crate::node) fn heard_ms(&self, _peer: NodeId) -> Option<u64> {
-        todo!("link")
+    pub(in crate::node) fn heard_ms(&self, peer: NodeId) -> Option<u64> {
+        let heard_at = self.room().heard_at(peer)?;
+        Some(heard_at.elapsed().as_millis() as u64)
     }
 
     /// Says `leaving` in every ping from now on.
     pub(in crate::node) fn leave(&self) {
-        todo!("link")
+        self.room().leave();
     }
 
     /// Closes every connection and ends every task.
     pub(in crate::node) async fn close(&self) {
-        todo!("link")
+        let room = self.room();
+        room.closing.cancel();
+        room.tracker.close();
+        if tokio::time::timeout(CLOSE_DEADLINE, room.tracker.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(tasks = room.tracker.len(), "link tasks did not end in time");
+        }
+    }
+
+    fn room(&self) -> &Room {
+        &self.handle.room
+    }
+
+    /// Runs one of the room's tasks until the links close.
+    fn run(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let closing = self.room().closing.clone();
+        self.room().tracker.spawn(async move {
+            closing.run_until_cancelled(task).await;
+        });
     }
 }
+
+#[cfg(test)]
+mod tests;

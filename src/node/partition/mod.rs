@@ -3,13 +3,31 @@
 //! Appends go through the partition's one proposer task; reads come from the segments, below the
 //! high watermark only.
 
+mod applier;
+mod producers;
+mod proposer;
+mod replica;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use kafka_protocol::ResponseError;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 
+use self::applier::PartitionApplier;
+use self::proposer::{Append, Proposer};
+use self::replica::Replica;
+use crate::node::metadata::TopicImage;
+use crate::node::raft::{Applier, Claims, Group};
+use crate::node::storage::GroupLog;
+use crate::protocol::records::{self, BatchHeader};
 use crate::spec::{GroupId, NodeId};
+
+pub(in crate::node) use self::replica::Surroundings;
+
+/// Appends that may wait for one partition's proposer.
+const QUEUE: usize = 1024;
 
 /// What an append waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,57 +89,155 @@ pub(in crate::node) struct TimestampHit {
 }
 
 /// One replica of one partition.
-pub(in crate::node) struct Partition {}
+pub(in crate::node) struct Partition {
+    topic: Arc<TopicImage>,
+    index: i32,
+    group: Arc<Group>,
+    claims: Claims,
+    queue: mpsc::Sender<Append>,
+    serving: watch::Receiver<Serving>,
+    offsets: watch::Receiver<Offsets>,
+}
+
+/// A partition's state machine over its log, and what [`Partition::start`] needs of it.
+pub(in crate::node) fn prepare(log: GroupLog) -> (Box<dyn Applier>, Rest) {
+    let (applier, applied) = PartitionApplier::new(log);
+    (Box::new(applier), Rest(applied))
+}
+
+/// What [`Partition::start`] needs of a prepared state machine.
+pub(in crate::node) struct Rest(applier::Applied);
 
 impl Partition {
+    /// Starts the replica's task over a running group.
+    pub(in crate::node) fn start(
+        topic: Arc<TopicImage>,
+        group: Arc<Group>,
+        prepared: Rest,
+        around: Surroundings,
+    ) -> Arc<Self> {
+        let Rest(applied) = prepared;
+        let (queue, appends) = mpsc::channel(QUEUE);
+        let (serving, serving_seen) = watch::channel(Serving::Follower {
+            leader: None,
+            epoch: -1,
+        });
+        let proposer = Proposer::new(Arc::clone(&group), applied.producers, appends);
+        let claims = around.claims.clone();
+        let replica = Replica::new(
+            Arc::clone(&group),
+            Arc::clone(&topic),
+            applied.blank_term,
+            serving,
+            around,
+        );
+        group.spawn(replica.run(proposer));
+        let index = group.id().partition as i32;
+        let offsets = applied.offsets;
+        Arc::new(Self {
+            topic,
+            index,
+            group,
+            claims,
+            queue,
+            serving: serving_seen,
+            offsets,
+        })
+    }
+
     /// The Raft group.
     pub(in crate::node) fn group(&self) -> GroupId {
-        todo!("raft")
+        self.group.id()
+    }
+
+    /// The group's log and Raft state, for `/status` and metrics.
+    pub(in crate::node) fn raft(&self) -> &Arc<Group> {
+        &self.group
     }
 
     /// The topic's name.
     pub(in crate::node) fn topic(&self) -> &str {
-        todo!("raft")
+        &self.topic.name
     }
 
     /// The partition's index.
     pub(in crate::node) fn index(&self) -> i32 {
-        todo!("raft")
+        self.index
     }
 
     /// What this replica may do right now.
     pub(in crate::node) fn serving(&self) -> Serving {
-        todo!("raft")
+        match *self.serving.borrow() {
+            leader @ Serving::Leader { .. } => leader,
+            Serving::Follower { .. } => {
+                let claim = self.claims.get(self.group.id());
+                let leader = claim.as_ref().and_then(|claim| claim.leader);
+                Serving::Follower {
+                    leader,
+                    epoch: claim.map_or(-1, |claim| claim.term as i32),
+                }
+            }
+        }
     }
 
-    /// Changes when [`Partition::serving`] may have changed.
+    /// Changes when this replica begins or ends to lead.
     pub(in crate::node) fn watch_serving(&self) -> watch::Receiver<Serving> {
-        todo!("raft")
+        self.serving.clone()
     }
 
     /// The offsets right now.
     pub(in crate::node) fn offsets(&self) -> Offsets {
-        todo!("raft")
+        let applied = *self.offsets.borrow();
+        let log = self.group.log();
+        Offsets {
+            log_start: log.log_start(),
+            log_end: log.log_end(),
+            ..applied
+        }
     }
 
-    /// Changes when the high watermark (or the log start) moves: what a long poll waits on.
+    /// Changes when the high watermark moves: what a long poll waits on.
     pub(in crate::node) fn watch_offsets(&self) -> watch::Receiver<Offsets> {
-        todo!("raft")
+        self.offsets.clone()
     }
 
-    /// Appends one record batch that `protocol::records` has validated.
+    /// Appends one record batch that `protocol::records` has validated. The first poll enqueues.
     ///
-    /// Errors: `NotLeaderOrFollower`, `NotEnoughReplicas`, `NotEnoughReplicasAfterAppend`,
-    /// `OutOfOrderSequenceNumber`, `InvalidProducerEpoch`, `RequestTimedOut`; never
-    /// `UnknownServerError`. A duplicate of one of the producer's last five batches succeeds with
-    /// the original's offset.
+    /// Errors: `NotLeaderOrFollower`, `NotEnoughReplicas`, `OutOfOrderSequenceNumber`,
+    /// `InvalidProducerEpoch`, `RequestTimedOut`; never `UnknownServerError`. A duplicate of one
+    /// of the producer's last five batches succeeds with the original's offset.
     pub(in crate::node) async fn append(
         &self,
-        _batch: Bytes,
-        _acks: Acks,
-        _timeout: Duration,
+        batch: Bytes,
+        acks: Acks,
+        timeout: Duration,
     ) -> Result<Appended, ResponseError> {
-        todo!("raft")
+        let header = BatchHeader::parse(&batch).map_err(|error| error.code())?;
+        let append_time = match header.timestamp_type() {
+            records::TimestampType::LogAppendTime => header.max_timestamp,
+            records::TimestampType::CreateTime => -1,
+        };
+        let (reply, answer) = oneshot::channel();
+        let append = Append {
+            batch,
+            header,
+            acks,
+            reply,
+        };
+        let appended = async {
+            let gone = |_| ResponseError::NotLeaderOrFollower;
+            self.queue
+                .send(append)
+                .await
+                .map_err(|_| ResponseError::NotLeaderOrFollower)?;
+            answer.await.map_err(gone)?
+        };
+        let appended = tokio::time::timeout(timeout, appended).await;
+        let appended = appended.map_err(|_| ResponseError::RequestTimedOut)??;
+        Ok(Appended {
+            log_append_time: append_time,
+            ..appended
+        })
     }
 
     /// Whole record batches from the one that holds `from`, below the high watermark, at most
@@ -131,33 +247,114 @@ impl Partition {
     /// `OffsetNotAvailable` between its own high watermark and the leader's.
     pub(in crate::node) fn read(
         &self,
-        _from: i64,
-        _max_bytes: usize,
+        from: i64,
+        max_bytes: usize,
     ) -> Result<Bytes, ResponseError> {
-        todo!("raft")
+        let offsets = self.offsets();
+        if from < offsets.log_start {
+            return Err(ResponseError::OffsetOutOfRange);
+        }
+        if from > offsets.high_watermark {
+            return Err(self.beyond(from, offsets));
+        }
+        if from == offsets.high_watermark {
+            return Ok(Bytes::new());
+        }
+        let batches = self
+            .group
+            .log()
+            .read_batches(from, offsets.high_watermark, max_bytes);
+        batches.map_err(|error| self.unreadable(&error))
+    }
+
+    fn beyond(&self, from: i64, offsets: Offsets) -> ResponseError {
+        let leads = matches!(self.serving(), Serving::Leader { .. });
+        let leaders_end = self
+            .claims
+            .get(self.group.id())
+            .map_or(-1, |claim| claim.log_end);
+        let end = if leads {
+            offsets.log_end
+        } else {
+            leaders_end.max(offsets.log_end)
+        };
+        if from <= end {
+            ResponseError::OffsetNotAvailable
+        } else {
+            ResponseError::OffsetOutOfRange
+        }
+    }
+
+    fn unreadable(&self, error: &std::io::Error) -> ResponseError {
+        tracing::error!(topic = self.topic(), partition = self.index, %error, "cannot read the log");
+        ResponseError::KafkaStorageError
     }
 
     /// The last epoch at or below `epoch` and where it ended, as in Kafka's LeaderEpochFileCache:
     /// the latest epoch gives the log end, a future or unknown one (-1, -1).
-    pub(in crate::node) fn epoch_end(&self, _epoch: i32) -> (i32, i64) {
-        todo!("raft")
+    pub(in crate::node) fn epoch_end(&self, epoch: i32) -> (i32, i64) {
+        self.group.log().epoch_end(epoch)
     }
 
     /// The leader epoch of the record at `offset`, -1 where there is none.
-    pub(in crate::node) fn epoch_at(&self, _offset: i64) -> i32 {
-        todo!("raft")
+    pub(in crate::node) fn epoch_at(&self, offset: i64) -> i32 {
+        self.group.log().epoch_at(offset)
     }
 
     /// The first record with at least this timestamp, below the high watermark.
     pub(in crate::node) fn find_timestamp(
         &self,
-        _timestamp: i64,
+        timestamp: i64,
     ) -> Result<Option<TimestampHit>, ResponseError> {
-        todo!("raft")
+        let below = self.offsets().high_watermark;
+        let base = self.group.log().batch_with_timestamp(timestamp, below);
+        let Some(base) = base.map_err(|error| self.unreadable(&error))? else {
+            return Ok(None);
+        };
+        let hit = self
+            .records_at(base)?
+            .find(|record| record.timestamp >= timestamp);
+        Ok(hit.map(|record| self.hit(&record)))
     }
 
     /// The record with the largest timestamp (KIP-734).
     pub(in crate::node) fn max_timestamp(&self) -> Result<Option<TimestampHit>, ResponseError> {
-        todo!("raft")
+        let below = self.offsets().high_watermark;
+        let base = self.group.log().batch_with_max_timestamp(below);
+        let Some(base) = base.map_err(|error| self.unreadable(&error))? else {
+            return Ok(None);
+        };
+        // Of equal timestamps the first record counts.
+        let newest = self.records_at(base)?.reduce(|best, record| {
+            if record.timestamp > best.timestamp {
+                record
+            } else {
+                best
+            }
+        });
+        Ok(newest.map(|record| self.hit(&record)))
+    }
+
+    /// The records of the one batch at `base`.
+    fn records_at(
+        &self,
+        base: i64,
+    ) -> Result<impl Iterator<Item = records::Record> + use<>, ResponseError> {
+        let batches = self
+            .group
+            .log()
+            .read_batches(base, self.offsets().high_watermark, 1);
+        let batches = batches.map_err(|error| self.unreadable(&error))?;
+        let records = records::records(&batches).map_err(|error| error.code())?;
+        Ok(records.into_iter())
+    }
+
+    fn hit(&self, record: &records::Record) -> TimestampHit {
+        let (offset, timestamp) = (record.offset, record.timestamp);
+        TimestampHit {
+            offset,
+            timestamp,
+            epoch: self.epoch_at(offset),
+        }
     }
 }

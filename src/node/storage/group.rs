@@ -150,6 +150,17 @@ impl Group {
         shared.queue.push(op, Urgency::Now)
     }
 
+    /// See [`super::GroupLog::require_repair`].
+    pub(super) fn require_repair(self: &Arc<Self>, shared: &Shared, until: u64) -> io::Result<()> {
+        let mut front = self.front();
+        front.check(self.id)?;
+        let change = Change::RequireRepair { until };
+        front.change(&change)?;
+        front.repair_recorded = false;
+        let op = self.op(&mut front, vec![change], None);
+        shared.queue.push(op, Urgency::Later)
+    }
+
     /// See [`super::GroupLog::save_committed`].
     pub(super) fn save_committed(&self, committed: Option<LogPosition>) {
         let mut front = self.front();

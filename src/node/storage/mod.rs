@@ -229,6 +229,16 @@ impl Storage {
         removed.map_err(|source| storage_error(format!("remove the log of {group}"), source))
     }
 
+    /// Ends when the disk has failed, with the system's word: the node must stop, loudly.
+    pub(in crate::node) async fn failed(&self) -> String {
+        let mut failures = self.owner.shared.queue.failures();
+        match failures.wait_for(Option::is_some).await {
+            Ok(why) => why.clone().unwrap_or_default(),
+            // The sender is in what this call holds.
+            Err(_) => std::future::pending().await,
+        }
+    }
+
     /// Syncs everything, so that nothing of the write-ahead log is needed, and ends the threads.
     pub(in crate::node) fn close(&self) -> Result<(), StorageError> {
         self.owner.shared.queue.close();
@@ -287,6 +297,12 @@ impl GroupLog {
     /// Saves a vote; durable when `done` is called.
     pub(in crate::node) fn save_vote(&self, vote: SavedVote, done: Done) -> io::Result<()> {
         self.group.save_vote(&self.owner.shared, vote, done)
+    }
+
+    /// Marks the log as incomplete until it has reached `until`: durable before anything that is
+    /// appended later.
+    pub(in crate::node) fn require_repair(&self, until: u64) -> io::Result<()> {
+        self.group.require_repair(&self.owner.shared, until)
     }
 
     /// Notes how far the group is committed; not synced on its own.

@@ -9,6 +9,8 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use super::Done;
 use super::group::Group;
 use super::record::{HEAD, Record};
@@ -44,6 +46,7 @@ pub(super) struct Queue {
     inner: Mutex<Inner>,
     filled: Condvar,
     freed: Condvar,
+    failed: watch::Sender<Option<String>>,
 }
 
 #[derive(Default)]
@@ -146,6 +149,12 @@ impl Queue {
     pub(super) fn fail(&self, why: &io::Error) {
         self.stop(Stop::Failed(why.to_string()));
         self.refuse_all();
+        self.failed.send_replace(Some(why.to_string()));
+    }
+
+    /// The disk's failure, when it comes.
+    pub(super) fn failures(&self) -> watch::Receiver<Option<String>> {
+        self.failed.subscribe()
     }
 
     /// Whether the disk failed, and how.

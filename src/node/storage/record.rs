@@ -71,6 +71,8 @@ pub(super) enum Change {
     Purge { upto: LogPosition, log_start: i64 },
     /// All entries are gone; the log continues after a position.
     Reset { at: LogPosition, next_offset: i64 },
+    /// The log may have held entries up to this index and lost them.
+    RequireRepair { until: u64 },
     /// The log has grown past what was lost.
     Repaired,
     /// The log does not exist.
@@ -116,6 +118,7 @@ const PURGE: u8 = 7;
 const RESET: u8 = 8;
 const REPAIRED: u8 = 9;
 const REMOVE: u8 = 10;
+const REQUIRE_REPAIR: u8 = 11;
 
 /// A batch that was not synced before it was acknowledged (`storage.sync=os`).
 pub(super) const UNSYNCED: u16 = 1;
@@ -244,6 +247,11 @@ impl Record {
                 offset: *next_offset,
                 ..at_position(Some(*at), RESET, head)
             },
+            Change::RequireRepair { until } => Head {
+                kind: REQUIRE_REPAIR,
+                extra: *until,
+                ..head
+            },
             Change::Repaired => Head {
                 kind: REPAIRED,
                 ..head
@@ -280,6 +288,7 @@ impl Record {
                 at: head.position(),
                 next_offset: head.offset,
             },
+            REQUIRE_REPAIR => Change::RequireRepair { until: head.extra },
             REPAIRED => Change::Repaired,
             REMOVE => Change::Remove,
             _ => return None,
@@ -409,6 +418,7 @@ mod tests {
                 log_start: 7,
             },
             Change::Reset { at, next_offset: 7 },
+            Change::RequireRepair { until: 7 },
             Change::Repaired,
             Change::Remove,
         ]

@@ -130,6 +130,7 @@ impl LogView {
             } => return self.truncate(*last, *next_offset, *segment_bytes),
             Change::Purge { upto, log_start } => return Ok(self.purge(*upto, *log_start)),
             Change::Reset { at, next_offset } => return Ok(self.reset(*at, *next_offset)),
+            Change::RequireRepair { until } => self.repair_until = Some(*until),
             Change::Repaired => self.repair_until = None,
             Change::Remove => return Ok(std::mem::take(self).segments),
         }

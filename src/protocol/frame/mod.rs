@@ -8,10 +8,13 @@
 //! them.
 
 mod error;
+mod guard;
 mod head;
 mod length;
 mod request;
 mod response;
+#[cfg(test)]
+mod tests;
 
 pub use error::FrameError;
 pub use head::{RequestHead, peek};

@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::{ApiKey, RequestHeader, RequestKind};
 use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
 
-use super::{FrameError, RequestHead, head, length};
+use super::{FrameError, RequestHead, guard, head, length};
 
 /// A decoded request.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +23,7 @@ pub struct Request {
 pub fn decode_request(frame: Bytes) -> Result<Request, FrameError> {
     let head = head::peek(&frame)?;
     let key = head.served()?;
+    guard::check_request(key, head.api_version, &frame)?;
     let mut rest = frame;
     decode(key, head, &mut rest).map_err(FrameError::Decode)
 }

@@ -5,7 +5,7 @@ use kafka_protocol::messages::{ApiKey, ResponseHeader, ResponseKind};
 use kafka_protocol::protocol::{Decodable, Encodable};
 
 use super::error::CodecError;
-use super::{FrameError, RequestHead, length};
+use super::{FrameError, RequestHead, guard, length};
 
 /// UNSUPPORTED_VERSION, with which a broker answers an ApiVersions that is too new for it, in a
 /// body of version 0 (KIP-511).
@@ -54,6 +54,7 @@ pub fn decode_response(
     }
     .served()?;
     let version = if too_new(key, &frame) { 0 } else { version };
+    guard::check_response(key, version, &frame)?;
     let body = decode(key, version, frame).map_err(FrameError::Decode)?;
     Ok((correlation_id, body))
 }

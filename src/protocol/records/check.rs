@@ -55,6 +55,15 @@ pub fn split(bytes: Bytes) -> Result<Vec<Bytes>, RecordError> {
     Batches::new(bytes).collect()
 }
 
+/// Checks that `batch` is exactly one batch, whole and with a true checksum: what a log or a
+/// foreign broker must hand over.
+pub fn verify(batch: &[u8]) -> Result<BatchHeader, RecordError> {
+    let header = BatchHeader::parse(batch)?;
+    check_extent(&header, batch, usize::MAX)?;
+    check_crc(&header, batch)?;
+    Ok(header)
+}
+
 /// Checks what a producer sent for one partition: exactly one batch, whole and honest, of at most
 /// `max_bytes`.
 ///
@@ -70,9 +79,6 @@ pub fn validate_for_append(batch: &Bytes, max_bytes: usize) -> Result<BatchHeade
 
 fn check_extent(header: &BatchHeader, batch: &[u8], max: usize) -> Result<(), RecordError> {
     let (size, have) = (header.size(), batch.len());
-    if size > max {
-        return Err(RecordError::TooLarge { size, max });
-    }
     if size > have {
         return Err(RecordError::Truncated { need: size, have });
     }
@@ -81,11 +87,14 @@ fn check_extent(header: &BatchHeader, batch: &[u8], max: usize) -> Result<(), Re
             "more than one batch for one partition",
         ));
     }
+    if size > max {
+        return Err(RecordError::TooLarge { size, max });
+    }
     Ok(())
 }
 
 /// Holds the checksum against the bytes of a whole batch.
-pub(super) fn check_crc(header: &BatchHeader, batch: &[u8]) -> Result<(), RecordError> {
+fn check_crc(header: &BatchHeader, batch: &[u8]) -> Result<(), RecordError> {
     let computed = crc32c::crc32c(&batch[CRC_FROM..]);
     if computed == header.crc {
         return Ok(());
@@ -99,6 +108,9 @@ pub(super) fn check_crc(header: &BatchHeader, batch: &[u8]) -> Result<(), Record
 fn check_count(header: &BatchHeader, codec: Compression) -> Result<(), RecordError> {
     if header.count < 1 {
         return Err(RecordError::Invalid("a batch without records"));
+    }
+    if header.count > super::MAX_RECORDS {
+        return Err(RecordError::Invalid("more records than a batch may have"));
     }
     if header.last_offset_delta != header.count - 1 {
         return Err(RecordError::Invalid(

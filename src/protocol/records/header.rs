@@ -50,6 +50,11 @@ impl Compression {
             unknown => Err(RecordError::UnsupportedCompression(unknown as u8)),
         }
     }
+
+    /// The codec's number in the attributes.
+    pub(super) fn attributes(self) -> i16 {
+        self as i16
+    }
 }
 
 /// Whose clock the timestamps of a batch come from.

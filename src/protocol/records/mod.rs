@@ -14,13 +14,26 @@
 
 /// The smallest record: its length, attributes, two deltas, key and value lengths, header count.
 const MIN_RECORD_LEN: usize = 7;
+/// The most records of one batch: what is accepted can also be read in bounded memory, however
+/// well it compresses.
+const MAX_RECORDS: i32 = 1 << 20;
 
+mod build;
 mod check;
+mod codec;
 mod error;
 mod header;
 mod patch;
+mod read;
+mod record;
+#[cfg(test)]
+mod tests;
+mod varint;
 
-pub use check::{Batches, split, validate_for_append};
+pub use build::BatchBuilder;
+pub use check::{Batches, split, validate_for_append, verify};
+pub use codec::MAX_DECOMPRESSED;
 pub use error::RecordError;
 pub use header::{BatchHeader, Compression, HEADER_LEN, TimestampType};
-pub use patch::{patch, set_append_time};
+pub use patch::{fix_max_timestamp, patch, set_append_time};
+pub use read::{Header, Inspection, Record, Records, inspect, records};

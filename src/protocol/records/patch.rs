@@ -6,6 +6,7 @@
 use super::header::{
     APPEND_TIME_BIT, ATTRIBUTES_AT, CRC_AT, CRC_FROM, HEADER_LEN, LEADER_EPOCH_AT, MAX_TIMESTAMP_AT,
 };
+use super::{BatchHeader, RecordError, inspect};
 
 /// Writes the base offset and the leader epoch; both lie outside the checksum.
 ///
@@ -33,8 +34,21 @@ pub fn set_append_time(batch: &mut [u8], timestamp: i64) {
     set_max_timestamp(batch, timestamp);
 }
 
+/// Makes the max timestamp that of the records, which some clients leave open, and seals the
+/// batch anew if it was not; gives it in ms.
+///
+/// The batch must be whole; its records are inspected.
+pub fn fix_max_timestamp(batch: &mut [u8]) -> Result<i64, RecordError> {
+    let claimed = BatchHeader::parse(batch)?.max_timestamp;
+    let truth = inspect(batch)?.max_timestamp;
+    if claimed != truth {
+        set_max_timestamp(batch, truth);
+    }
+    Ok(truth)
+}
+
 /// Writes the max timestamp and the checksum that follows from it.
-pub(super) fn set_max_timestamp(batch: &mut [u8], timestamp: i64) {
+fn set_max_timestamp(batch: &mut [u8], timestamp: i64) {
     batch[MAX_TIMESTAMP_AT..MAX_TIMESTAMP_AT + 8].copy_from_slice(&timestamp.to_be_bytes());
     seal(batch);
 }

@@ -1,0 +1,26 @@
+//! `completions SHELL`: the script that completes our words in a shell.
+
+use clap_complete::Shell;
+use serde_json::json;
+
+use super::context::Context;
+use super::outcome::{CommandResult, Outcome};
+
+/// What `completions` takes.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  chronik-dev completions bash > ~/.local/share/bash-completion/completions/chronik-dev",
+    after_long_help = "Exit codes:\n  0  ok\n  2  no such shell\n\nExample:\n  chronik-dev completions zsh > ~/.zfunc/_chronik-dev"
+)]
+pub(super) struct Args {
+    /// The shell
+    shell: Shell,
+}
+
+/// Prints the script.
+pub(super) fn run(_: &Context, args: &Args, mut command: clap::Command) -> CommandResult {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut command, "chronik-dev", &mut script);
+    let script = String::from_utf8_lossy(&script).into_owned();
+    Ok(Outcome::new(json!({ "script": script })).with_text(script))
+}

@@ -1,0 +1,46 @@
+//! `node --spec FILE`: one node in the foreground. The only door to the room `node`.
+
+use std::path::PathBuf;
+
+use super::context::Context;
+use super::outcome::{CommandResult, Exit, Failure, Outcome};
+use crate::node;
+use crate::spec::{NodeExit, NodeSpec, unseal};
+
+/// What `node` takes.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  chronik-dev node --spec ~/.local/share/chronik-dev/clusters/dev/node-1/node.json",
+    after_long_help = "\
+The supervisor spawns this. By hand, under a debugger say, set parent_pid in the spec to null.
+
+Exit codes:
+  0   it left as asked
+  2   the spec file is wrong
+  5   a port, the data directory or another precondition
+  9   the disk failed or data is damaged
+  70  a bug of chronik-dev
+
+Example:
+  chronik-dev node --spec ~/.local/share/chronik-dev/clusters/dev/node-1/node.json"
+)]
+pub(super) struct Args {
+    /// The sealed spec file
+    #[arg(long, value_name = "FILE")]
+    spec: PathBuf,
+}
+
+/// Runs the node on this thread, which is the main one.
+pub(super) fn run(_: &Context, args: &Args) -> CommandResult {
+    let path = args.spec.display();
+    let text = std::fs::read_to_string(&args.spec)
+        .map_err(|source| Failure::usage(format!("cannot read {path}: {source}")))?;
+    let spec: NodeSpec =
+        unseal(&text).map_err(|error| Failure::usage(format!("{path}: {error}")))?;
+    let exit = node::run(&spec);
+    let outcome = Outcome::printed();
+    Ok(match exit {
+        NodeExit::Left => outcome,
+        other => outcome.with_exit(Exit::Child(other.code())),
+    })
+}

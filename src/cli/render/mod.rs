@@ -1,0 +1,145 @@
+//! Text and envelopes: the one place where results become output.
+
+pub(super) mod clock;
+pub(super) mod progress;
+mod style;
+pub(super) mod tables;
+pub(super) mod usage;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::context::{Context, Format};
+use super::outcome::{CommandResult, Failure, Outcome, Printed};
+
+pub(super) use style::{ColorChoice, Style};
+
+/// The envelope's format version.
+const SCHEMA_VERSION: u32 = 1;
+
+/// Plain data as JSON.
+pub(super) fn to_json<T: Serialize>(data: &T) -> Value {
+    serde_json::to_value(data).expect("plain data has a JSON form")
+}
+
+/// Prints how a command ended and returns the exit code.
+pub(super) fn conclude(context: &Context, result: CommandResult) -> u8 {
+    match result {
+        Ok(outcome) => succeed(context, &outcome),
+        Err(failure) => fail(context, &failure),
+    }
+}
+
+fn succeed(context: &Context, outcome: &Outcome) -> u8 {
+    if outcome.printed == Printed::Already {
+        return outcome.exit.code();
+    }
+    let printed = match context.format {
+        Format::Json => Context::raw(&success(context.command, outcome).to_string()),
+        Format::Text => {
+            for warning in &outcome.warnings {
+                context.warn(format!("{} {warning}", context.stderr.yellow("warning:")));
+            }
+            if outcome.text.is_empty() {
+                Ok(())
+            } else {
+                Context::raw(&outcome.text)
+            }
+        }
+    };
+    drop(printed);
+    outcome.exit.code()
+}
+
+fn fail(context: &Context, failure: &Failure) -> u8 {
+    if failure.code == Failure::STDOUT_CLOSED {
+        return failure.exit.code();
+    }
+    match context.format {
+        Format::Json => drop(Context::raw(
+            &envelope_of(context.command, failure).to_string(),
+        )),
+        Format::Text => context.warn(text_of(failure, context.stderr)),
+    }
+    failure.exit.code()
+}
+
+pub(super) fn success(command: &str, outcome: &Outcome) -> Value {
+    json!({
+        "schema_version": SCHEMA_VERSION,
+        "command": command,
+        "status": "ok",
+        "data": outcome.data,
+        "warnings": outcome.warnings,
+        "error": null,
+    })
+}
+
+fn envelope_of(command: &str, failure: &Failure) -> Value {
+    let message = std::iter::once(&failure.message).chain(&failure.facts);
+    json!({
+        "schema_version": SCHEMA_VERSION,
+        "command": command,
+        "status": "error",
+        "data": failure.data,
+        "warnings": [],
+        "error": {
+            "code": failure.code,
+            "message": message.cloned().collect::<Vec<_>>().join("\n"),
+            "hints": failure.hints,
+            "details": failure.details,
+        },
+    })
+}
+
+/// `error: ...`, the facts indented below, `hint: ...` last.
+fn text_of(failure: &Failure, style: Style) -> String {
+    let mut lines = vec![format!("{} {}", style.red("error:"), failure.message)];
+    lines.extend(failure.facts.iter().map(|fact| format!("  {fact}")));
+    lines.extend(
+        failure
+            .hints
+            .iter()
+            .map(|hint| format!("{} {hint}", style.cyan("hint:"))),
+    );
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::outcome::Exit;
+    use super::*;
+
+    fn failure() -> Failure {
+        Failure::new(
+            Exit::NotReady,
+            "NOT_READY",
+            "node-2 did not become ready within 30s",
+        )
+        .fact("last status: raft bound, no leader known (term 4)")
+        .hint("chronik-dev logs node-2 --errors")
+    }
+
+    #[test]
+    fn a_failure_names_facts_and_hints() {
+        assert_eq!(
+            text_of(&failure(), Style::plain()),
+            "error: node-2 did not become ready within 30s\n  \
+             last status: raft bound, no leader known (term 4)\n\
+             hint: chronik-dev logs node-2 --errors"
+        );
+    }
+
+    #[test]
+    fn the_envelope_keeps_its_shape() {
+        let envelope = envelope_of("up", &failure());
+        assert_eq!(envelope["status"], "error");
+        assert_eq!(envelope["error"]["code"], "NOT_READY");
+        assert_eq!(envelope["data"], Value::Null);
+        let envelope = success("ls", &Outcome::new(json!([])));
+        assert_eq!(
+            envelope.to_string(),
+            r#"{"command":"ls","data":[],"error":null,"schema_version":1,"status":"ok","warnings":[]}"#
+        );
+    }
+}

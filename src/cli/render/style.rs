@@ -1,0 +1,98 @@
+//! Colour, where it is wanted and understood. Meaning never rests on it.
+
+use std::io::IsTerminal;
+
+use console::Style as Paint;
+
+use crate::cli::environment::{self, ColorWish};
+
+/// `--color`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(in crate::cli) enum ColorChoice {
+    /// On a terminal that wants it
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// How text looks on one of the two streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cli) struct Style {
+    colored: bool,
+    live: bool,
+}
+
+impl Style {
+    /// The style of stdout.
+    pub(in crate::cli) fn of_stdout(choice: ColorChoice) -> Self {
+        Self::of(choice, std::io::stdout().is_terminal())
+    }
+
+    /// The style of stderr.
+    pub(in crate::cli) fn of_stderr(choice: ColorChoice) -> Self {
+        Self::of(choice, std::io::stderr().is_terminal())
+    }
+
+    /// No colour and no moving lines.
+    #[cfg(test)]
+    pub(in crate::cli) fn plain() -> Self {
+        Self {
+            colored: false,
+            live: false,
+        }
+    }
+
+    fn of(choice: ColorChoice, terminal: bool) -> Self {
+        let colored = match (choice, environment::color_wish()) {
+            (ColorChoice::Always, _) | (ColorChoice::Auto, ColorWish::Always) => true,
+            (ColorChoice::Never, _) | (ColorChoice::Auto, ColorWish::Never) => false,
+            (ColorChoice::Auto, ColorWish::Unsaid) => terminal,
+        };
+        Self {
+            colored,
+            live: terminal && !environment::dumb_terminal(),
+        }
+    }
+
+    /// Whether lines may be drawn over: a terminal that understands control codes.
+    pub(in crate::cli) fn live(self) -> bool {
+        self.live
+    }
+
+    /// Whether text is coloured.
+    pub(in crate::cli) fn colored(self) -> bool {
+        self.colored
+    }
+
+    /// Trouble.
+    pub(in crate::cli) fn red(self, text: &str) -> String {
+        self.paint(text, Paint::new().red().bold())
+    }
+
+    /// Doubt.
+    pub(in crate::cli) fn yellow(self, text: &str) -> String {
+        self.paint(text, Paint::new().yellow())
+    }
+
+    /// Success.
+    pub(in crate::cli) fn green(self, text: &str) -> String {
+        self.paint(text, Paint::new().green())
+    }
+
+    /// Advice and information.
+    pub(in crate::cli) fn cyan(self, text: &str) -> String {
+        self.paint(text, Paint::new().cyan())
+    }
+
+    /// What is beside the point.
+    pub(in crate::cli) fn dim(self, text: &str) -> String {
+        self.paint(text, Paint::new().dim())
+    }
+
+    fn paint(self, text: &str, paint: Paint) -> String {
+        paint.force_styling(self.colored).apply_to(text).to_string()
+    }
+}

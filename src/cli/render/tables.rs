@@ -1,0 +1,153 @@
+//! Tables for people: aligned columns without borders, state as a shape and a word.
+
+use comfy_table::{Table, presets};
+use serde_json::{Value, json};
+
+use super::Style;
+use crate::cli::context::Context;
+use crate::spec::{NodeId, PortPlan, Role};
+use crate::supervisor::{ClusterState, ClusterStatus, NodeView, escape};
+
+/// A table with these headers.
+pub(in crate::cli) fn table(headers: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING);
+    table.set_header(headers.iter().map(ToString::to_string));
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table
+}
+
+/// The table without blanks at the line ends.
+pub(in crate::cli) fn text(table: &Table) -> String {
+    let text = table.to_string();
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    lines.join("\n")
+}
+
+/// A cluster: a headline, its nodes, its faults.
+pub(in crate::cli) fn status(context: &Context, status: &ClusterStatus) -> String {
+    let style = context.stdout;
+    let leader = match (&status.leader, status.term) {
+        (Some(leader), Some(term)) => format!("leader {leader} (term {term})"),
+        _ => String::from("no leader"),
+    };
+    let links = if status.direct { ", links direct" } else { "" };
+    let kind = if status.ephemeral { ", ephemeral" } else { "" };
+    let mut parts = vec![format!(
+        "{} cluster {}, {leader}, {}/{} nodes ready{links}{kind}\nbootstrap {}",
+        cluster_state(status.state, style),
+        status.cluster,
+        status.ready_nodes(),
+        status.nodes.len(),
+        status.bootstrap
+    )];
+    parts.push(nodes(status, style));
+    let faults = status.faults.iter().map(|fault| {
+        let ends = fault.ends_in_ms.map_or_else(
+            || String::from("until it is ended"),
+            |ms| format!("for another {:.1} s", ms / 1e3),
+        );
+        format!("{} {} ({ends})", style.yellow("broken:"), fault.fault)
+    });
+    parts.extend(faults);
+    let waiting = status.nodes.iter().filter_map(|node| {
+        let on = escape(node.waiting_for.as_ref()?);
+        Some(format!("{} waits for {on}", node.name))
+    });
+    parts.extend(waiting);
+    parts.join("\n")
+}
+
+fn nodes(status: &ClusterStatus, style: Style) -> String {
+    let mut table = table(&[
+        "NODE", "STATE", "ROLE", "TERM", "APPLIED", "LED", "LAG", "PID", "RESTARTS", "KAFKA",
+        "RAFT", "METRICS", "SEARCH",
+    ]);
+    for node in &status.nodes {
+        let load = node.load.as_ref();
+        table.add_row([
+            node.name.clone(),
+            node_state(node, style),
+            role(node.role),
+            or_dash(node.term),
+            or_dash(node.applied),
+            load.map_or_else(dash, |load| format!("{}/{}", load.led, load.partitions)),
+            or_dash(load.and_then(|load| load.lag)),
+            or_dash(node.pid),
+            node.restarts.to_string(),
+            node.ports.kafka.to_string(),
+            node.ports.raft.to_string(),
+            node.ports.metrics.to_string(),
+            or_dash(node.ports.search),
+        ]);
+    }
+    text(&table)
+}
+
+/// A shape and a word.
+fn cluster_state(state: ClusterState, style: Style) -> String {
+    match state {
+        ClusterState::Ready => style.green("● ready"),
+        ClusterState::Starting => style.cyan("◌ starting"),
+        ClusterState::Degraded => style.yellow("◐ degraded"),
+        ClusterState::Stopping => style.yellow("◌ stopping"),
+    }
+}
+
+fn node_state(node: &NodeView, style: Style) -> String {
+    match node.state.as_str() {
+        "ready" if node.is_ready() => style.green("● ready"),
+        "ready" => style.yellow("◐ not ready"),
+        "starting" => style.cyan("◌ starting"),
+        "paused" => style.yellow("‖ paused"),
+        "exited" if node.died => style.red("✗ died"),
+        "exited" => style.dim("✗ exited"),
+        other => format!("○ {other}"),
+    }
+}
+
+fn role(role: Option<Role>) -> String {
+    let word = role.map(|role| match role {
+        Role::Leader => "leader",
+        Role::Follower => "follower",
+        Role::Repairing => "repairing",
+    });
+    word.map_or_else(dash, ToOwned::to_owned)
+}
+
+fn or_dash<T: ToString>(value: Option<T>) -> String {
+    value.map_or_else(dash, |value| value.to_string())
+}
+
+fn dash() -> String {
+    String::from("-")
+}
+
+/// The ports of a plan that is not in use.
+pub(in crate::cli) fn plan(_: &Context, plan: &PortPlan) -> String {
+    let mut table = table(&["NODE", "KAFKA", "RAFT", "METRICS", "SEARCH"]);
+    for (position, ports) in plan.0.iter().enumerate() {
+        table.add_row([
+            NodeId(position as u64 + 1).to_string(),
+            ports.kafka.to_string(),
+            ports.raft.to_string(),
+            ports.metrics.to_string(),
+            or_dash(ports.search),
+        ]);
+    }
+    text(&table)
+}
+
+/// The same for programs: an array with one object for each port.
+pub(in crate::cli) fn planned(plan: &PortPlan) -> Value {
+    let rows = plan.0.iter().enumerate().flat_map(|(position, ports)| {
+        let node = position + 1;
+        ports
+            .services()
+            .map(move |(service, port)| json!({ "node": node, "service": service, "port": port }))
+            .collect::<Vec<_>>()
+    });
+    rows.collect()
+}

@@ -1,0 +1,145 @@
+//! Which cluster a client command talks to: one of ours by name, or any by its addresses.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::environment;
+use super::outcome::{Exit, Failure};
+use crate::client::CallError;
+use crate::client::bootstrap::{self, BootstrapError};
+use crate::spec::NodeId;
+use crate::supervisor::{ClusterDir, ClusterName, Places, find};
+
+/// What chooses the cluster.
+#[derive(Debug, clap::Args)]
+pub(super) struct TargetArgs {
+    /// The cluster's name
+    #[arg(long, value_name = "NAME", default_value = "dev")]
+    cluster: ClusterName,
+    /// Brokers of any Kafka-compatible cluster instead
+    #[arg(long, value_name = "HOST:PORT,...", conflicts_with = "cluster")]
+    bootstrap: Option<String>,
+}
+
+/// A cluster to talk to.
+#[derive(Debug)]
+pub(super) struct Target {
+    /// Its brokers' addresses.
+    pub(super) brokers: Vec<SocketAddr>,
+    /// A directory on the disk that its nodes write to, as far as is known.
+    pub(super) disk: PathBuf,
+    /// Its name; `None` for one that is not ours.
+    name: Option<ClusterName>,
+}
+
+impl TargetArgs {
+    /// Finds the cluster's addresses; does not dial them.
+    pub(super) async fn resolve(&self) -> Result<Target, Failure> {
+        let Some(list) = &self.bootstrap else {
+            return self.stored();
+        };
+        let brokers = bootstrap::parse(list).await;
+        Ok(Target {
+            brokers: brokers.map_err(|error| Failure::usage(format!("--bootstrap: {error}")))?,
+            disk: environment::temp_dir(),
+            name: None,
+        })
+    }
+
+    fn stored(&self) -> Result<Target, Failure> {
+        let places = Places {
+            data_home: environment::data_home(),
+            runtime: environment::runtime_dir(),
+            temp: environment::temp_dir(),
+        };
+        let directory = find(&places, &self.cluster).ok_or_else(|| self.missing())?;
+        let spec = directory.load_spec().map_err(|error| {
+            let failure = Failure::new(Exit::Precondition, "PRECONDITION", error.to_string());
+            failure.caused_by(&error)
+        })?;
+        let spec = spec.ok_or_else(|| self.missing())?;
+        let address = |ports: &crate::spec::Ports| SocketAddr::from(([127, 0, 0, 1], ports.kafka));
+        Ok(Target {
+            brokers: spec.ports.0.iter().map(address).collect(),
+            disk: disk(&directory),
+            name: Some(self.cluster.clone()),
+        })
+    }
+
+    fn missing(&self) -> Failure {
+        let name = self.cluster.as_str();
+        Failure::new(
+            Exit::NoCluster,
+            "NO_CLUSTER",
+            format!("there is no cluster {name:?}"),
+        )
+        .hint(format!("chronik-dev up -d --cluster {name}"))
+        .hint("chronik-dev ls shows the clusters that there are")
+    }
+}
+
+fn disk(directory: &ClusterDir) -> PathBuf {
+    let data = directory.node_data(NodeId(1));
+    if data.is_dir() {
+        data
+    } else {
+        directory.path().to_owned()
+    }
+}
+
+impl Target {
+    /// Nobody answers, or nobody could be asked.
+    pub(super) fn unreachable(&self, error: &BootstrapError) -> Failure {
+        let failure = match &self.name {
+            Some(name) => {
+                let message = format!("no broker of cluster {:?} answers", name.as_str());
+                Failure::new(Exit::NoCluster, "NOT_RUNNING", message)
+                    .hint(format!("chronik-dev status --cluster {}", name.as_str()))
+                    .hint(format!("chronik-dev up -d --cluster {}", name.as_str()))
+            }
+            None => Failure::new(Exit::NoCluster, "NOT_RUNNING", "no broker answers")
+                .hint("check the addresses after --bootstrap, and that the brokers run"),
+        };
+        match error {
+            BootstrapError::Unreachable(reasons) => reasons
+                .iter()
+                .fold(failure, |failure, reason| failure.fact(reason.to_string())),
+            other => failure.fact(other.to_string()),
+        }
+    }
+
+    /// A broker said no, or did not answer, while `doing`.
+    pub(super) fn refused(&self, doing: &str, error: &CallError) -> Failure {
+        let (code, hint) = match error.code().map(|code| code.0) {
+            Some(3) => ("NO_TOPIC", "topic list"),
+            Some(36) => ("TOPIC_EXISTS", "topic list"),
+            Some(_) => ("REFUSED", "status"),
+            None => ("NO_ANSWER", "status"),
+        };
+        Failure::new(Exit::Precondition, code, format!("cannot {doing}"))
+            .fact(format!("caused by: {error}"))
+            .hint(self.command(hint))
+    }
+
+    /// There is no such topic.
+    pub(super) fn no_topic(&self, topic: &str) -> Failure {
+        let message = format!("there is no topic {topic:?}");
+        Failure::new(Exit::Precondition, "NO_TOPIC", message)
+            .hint(self.command(&format!("topic create {topic}")))
+            .hint(self.command("topic list"))
+    }
+
+    /// One of our commands, for this cluster.
+    pub(super) fn command(&self, words: &str) -> String {
+        match &self.name {
+            Some(name) if name.as_str() == "dev" => format!("chronik-dev {words}"),
+            Some(name) => format!("chronik-dev {words} --cluster {}", name.as_str()),
+            None => format!("chronik-dev {words} --bootstrap {}", self.list()),
+        }
+    }
+
+    fn list(&self) -> String {
+        let brokers: Vec<String> = self.brokers.iter().map(ToString::to_string).collect();
+        brokers.join(",")
+    }
+}

@@ -1,0 +1,148 @@
+//! Whether this node may serve, and why not; said to the parent line by line.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::Cluster;
+use crate::node::report::Reporter;
+use crate::spec::{GroupId, NodeId, NodeReport};
+
+/// A ReadIndex that found no leader is asked again after this long, or when leaders change.
+const ASK_AGAIN: Duration = Duration::from_millis(20);
+
+/// The answer of `/health/ready`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::node) enum Readiness {
+    /// Yes.
+    Ready,
+    /// No, and what it waits for, in words for a person.
+    NotReady(String),
+}
+
+/// Follows the node's way up and tells it: links, metadata leader, applied index; sets `serve`
+/// when Kafka clients may come in, and keeps `ready` true to the facts from then on.
+pub(in crate::node) async fn run_readiness(
+    cluster: Cluster,
+    reporter: Reporter,
+    serve: watch::Sender<bool>,
+    ready: watch::Sender<Readiness>,
+) {
+    let mut peers = cluster.inner.peers.clone();
+    let mut leaders = cluster.watch_leaders();
+    let mut image = cluster.watch_image();
+    let mut caught_up = false;
+    let mut told = Told::default();
+    loop {
+        told.tell(&cluster, &reporter);
+        if !caught_up && cluster.waits_for().is_none() {
+            caught_up = cluster.read_barrier().await.is_ok();
+            told.tell(&cluster, &reporter);
+        }
+        let now = match cluster.waits_for() {
+            Some(reason) => Readiness::NotReady(reason),
+            None if caught_up => Readiness::Ready,
+            None => {
+                Readiness::NotReady("to apply what the metadata leader has committed".to_owned())
+            }
+        };
+        if now == Readiness::Ready && !*serve.borrow() {
+            serve.send_replace(true);
+            reporter.report(&NodeReport::Serving);
+        }
+        publish(&ready, &reporter, now);
+        let again = tokio::time::sleep(ASK_AGAIN);
+        let alive = tokio::select! {
+            changed = peers.changed() => changed.is_ok(),
+            changed = leaders.changed() => changed.is_ok(),
+            changed = image.changed() => changed.is_ok(),
+            () = again, if !caught_up => true,
+        };
+        if !alive {
+            return;
+        }
+    }
+}
+
+fn publish(ready: &watch::Sender<Readiness>, reporter: &Reporter, now: Readiness) {
+    if *ready.borrow() == now {
+        return;
+    }
+    reporter.report(&match &now {
+        Readiness::Ready => NodeReport::Ready,
+        Readiness::NotReady(reason) => NodeReport::NotReady {
+            reason: reason.clone(),
+        },
+    });
+    ready.send_replace(now);
+}
+
+/// What the parent was told last.
+#[derive(Default)]
+struct Told {
+    linked: Option<Vec<NodeId>>,
+    leader: Option<(Option<NodeId>, i32)>,
+    applied: u64,
+}
+
+impl Told {
+    fn tell(&mut self, cluster: &Cluster, reporter: &Reporter) {
+        let linked = cluster.linked();
+        if self.linked.as_ref() != Some(&linked) {
+            reporter.report(&NodeReport::Linked {
+                peers: linked.clone(),
+            });
+            self.linked = Some(linked);
+        }
+        let metadata = cluster.leadership(GroupId::METADATA);
+        let leader = (metadata.leader, metadata.epoch);
+        if self.leader != Some(leader) {
+            let term = u64::try_from(leader.1).unwrap_or(0);
+            reporter.report(&NodeReport::MetadataLeader {
+                leader: leader.0,
+                term,
+            });
+            self.leader = Some(leader);
+        }
+        let applied = cluster.image().applied;
+        if applied > self.applied {
+            reporter.report(&NodeReport::Applied { index: applied });
+            self.applied = applied;
+        }
+    }
+}
+
+impl Cluster {
+    /// Peers that are linked both ways, in order.
+    pub(in crate::node) fn linked(&self) -> Vec<NodeId> {
+        let peers = self.inner.peers.borrow();
+        peers
+            .peers
+            .iter()
+            .filter(|(_, peer)| peer.linked)
+            .map(|(id, _)| *id)
+            .collect()
+    }
+
+    /// What this node waits for before it may serve; `None` when for nothing.
+    fn waits_for(&self) -> Option<String> {
+        let linked = self.linked();
+        if linked.len() + 1 < self.spec().majority() {
+            let all = self.spec().peers.len();
+            let missing = self.spec().peers.iter().map(|peer| peer.id);
+            let missing: Vec<String> = missing
+                .filter(|id| !linked.contains(id))
+                .map(|id| id.to_string())
+                .collect();
+            return Some(format!(
+                "{}/{all} peers linked, waiting for {}",
+                linked.len(),
+                missing.join(", ")
+            ));
+        }
+        if self.controller().is_none() {
+            return Some("a metadata leader".to_owned());
+        }
+        None
+    }
+}

@@ -1,0 +1,88 @@
+//! What peers ask of this node beside Raft: proposals, waits and repairs.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use uuid::Uuid;
+
+use super::Cluster;
+use super::changes::{NOT_STORED, Proposal};
+use crate::node::link::Service;
+use crate::node::raft::Upstairs;
+use crate::spec::{GroupId, NodeId, TopicId};
+
+/// A peer that waits for leaders has a deadline of its own; this bounds a forgotten wait.
+const AWAIT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Serves peers once the node has its cluster; before, they are told to wait.
+#[derive(Clone, Default)]
+pub(in crate::node) struct PeerRequests {
+    cluster: Arc<OnceLock<Cluster>>,
+}
+
+impl PeerRequests {
+    /// From here on requests are served.
+    pub(in crate::node) fn open(&self, cluster: Cluster) {
+        let opened = self.cluster.set(cluster).is_ok();
+        assert!(opened, "a node has one cluster");
+    }
+}
+
+impl Upstairs for PeerRequests {
+    fn request(
+        &self,
+        from: NodeId,
+        service: Service,
+        group: GroupId,
+        payload: Bytes,
+    ) -> BoxFuture<'static, Result<Bytes, String>> {
+        let Some(cluster) = self.cluster.get().cloned() else {
+            return async { Err(NOT_STORED.to_owned()) }.boxed();
+        };
+        async move {
+            match service {
+                Service::Propose => propose(&cluster, payload).await,
+                Service::Await => wait_for_leaders(&cluster, &payload).await,
+                Service::Repair => repair(&cluster, from, group).await,
+                _ => Err("not a request to the node".to_owned()),
+            }
+        }
+        .boxed()
+    }
+}
+
+async fn propose(cluster: &Cluster, payload: Bytes) -> Result<Bytes, String> {
+    match cluster.propose_here(payload).await {
+        Ok(outcome) => {
+            let answer = serde_json::to_vec(&outcome).expect("an outcome is plain data");
+            Ok(answer.into())
+        }
+        Err(Proposal::NotStored) => Err(NOT_STORED.to_owned()),
+        Err(Proposal::Unknown) => Err("the outcome is unknown".to_owned()),
+    }
+}
+
+async fn wait_for_leaders(cluster: &Cluster, payload: &Bytes) -> Result<Bytes, String> {
+    let id = Uuid::from_slice(payload).map_err(|_| "not a topic id".to_owned())?;
+    if cluster.leaders_known(TopicId(id), AWAIT_TIMEOUT).await {
+        return Ok(Bytes::new());
+    }
+    Err("not every partition has a leader".to_owned())
+}
+
+/// Tells where this node's log of the group ends, and, when this node leads it, sends everything
+/// to the asking replica again.
+async fn repair(cluster: &Cluster, from: NodeId, group: GroupId) -> Result<Bytes, String> {
+    let group = cluster
+        .host()
+        .get(group)
+        .ok_or_else(|| format!("no replica of {group} here"))?;
+    if group.standing().leads {
+        group.resend(from).await;
+    }
+    let end = group.log().state().last.map_or(0, |last| last.index + 1);
+    Ok(Bytes::copy_from_slice(&end.to_be_bytes()))
+}

@@ -1,0 +1,270 @@
+//! The partition's one proposer: the only way into its log (rule 1 of the design).
+//!
+//! It checks each batch against the applied producer table and what it has in flight, and
+//! proposes in that order with the term that it checked in; so leadership lost and regained
+//! between check and append cannot duplicate. What waits is proposed as one entry.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt;
+use futures::stream::FuturesOrdered;
+use kafka_protocol::ResponseError;
+use tokio::sync::{mpsc, oneshot};
+
+use super::applier::SharedProducers;
+use super::producers::{BatchKey, Check};
+use super::{Acks, Appended};
+use crate::node::raft::{Group, Reply, WriteError, Written};
+use crate::protocol::records::{self, BatchHeader};
+
+/// Bytes of one entry, unless a single batch is larger.
+const ENTRY_BYTES: usize = 1 << 20;
+/// Entries that may be proposed and not applied yet.
+const MAX_FLYING: usize = 8;
+/// A batch that no leader has patched yet carries this leader epoch; storage patches it.
+const UNPATCHED: i32 = -1;
+
+/// One batch on its way in.
+pub(super) struct Append {
+    pub(super) batch: Bytes,
+    pub(super) header: BatchHeader,
+    pub(super) acks: Acks,
+    pub(super) reply: Answer,
+}
+
+pub(super) type Answer = oneshot::Sender<Result<Appended, ResponseError>>;
+
+/// Whether appends may be taken right now, as the replica's task decides it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct License {
+    pub(super) term: u64,
+    pub(super) isr: usize,
+    pub(super) min_isr: usize,
+}
+
+/// A proposed batch: who waits for it, and where it lies in its entry.
+struct Passenger {
+    key: Option<BatchKey>,
+    offset_in_entry: i64,
+    waiting: Vec<(Answer, Acks)>,
+}
+
+type Landing = Pin<Box<dyn Future<Output = Result<Written, WriteError>> + Send>>;
+
+/// The proposer's state; driven by the replica's task.
+pub(super) struct Proposer {
+    group: Arc<Group>,
+    producers: SharedProducers,
+    queue: mpsc::Receiver<Append>,
+    flights: VecDeque<Vec<Passenger>>,
+    landings: FuturesOrdered<Landing>,
+    /// The term whose flights failed: nothing more is proposed before they all have landed.
+    grounded: bool,
+}
+
+impl Proposer {
+    pub(super) fn new(
+        group: Arc<Group>,
+        producers: SharedProducers,
+        queue: mpsc::Receiver<Append>,
+    ) -> Self {
+        Self {
+            group,
+            producers,
+            queue,
+            flights: VecDeque::new(),
+            landings: FuturesOrdered::new(),
+            grounded: false,
+        }
+    }
+
+    /// The next thing to do: a landing, or a batch when there is room for it. `None` when nobody
+    /// can append any more.
+    pub(super) async fn next(&mut self) -> Option<Work> {
+        let room = self.landings.len() < MAX_FLYING && !self.grounded;
+        tokio::select! {
+            biased;
+            Some(landed) = self.landings.next() => Some(Work::Landed(landed)),
+            append = self.queue.recv(), if room => append.map(Work::Arrived),
+        }
+    }
+
+    /// Does it; `license` is what the replica may do now.
+    pub(super) async fn work(&mut self, work: Work, license: Option<License>) {
+        match work {
+            Work::Landed(result) => self.land(result, license),
+            Work::Arrived(first) => self.depart(first, license).await,
+        }
+    }
+
+    async fn depart(&mut self, first: Append, license: Option<License>) {
+        let mut passengers = Vec::new();
+        let mut entry = BytesMut::new();
+        let mut offset = 0;
+        let mut next = Some(first);
+        while let Some(append) = next.take() {
+            let size = append.batch.len();
+            match license {
+                Some(license) => {
+                    self.board(append, license, &mut passengers, &mut entry, &mut offset);
+                }
+                None => refuse(append, ResponseError::NotLeaderOrFollower),
+            }
+            if entry.len() + size <= ENTRY_BYTES {
+                next = self.queue.try_recv().ok();
+            }
+        }
+        if let Some(license) = license.filter(|_| !passengers.is_empty()) {
+            self.propose(passengers, entry.freeze(), license.term).await;
+        }
+    }
+
+    /// Checks one batch and, when it is fresh, puts it into the entry.
+    fn board(
+        &mut self,
+        append: Append,
+        license: License,
+        passengers: &mut Vec<Passenger>,
+        entry: &mut BytesMut,
+        offset: &mut i64,
+    ) {
+        if append.acks == Acks::All && license.isr < license.min_isr {
+            return refuse(append, ResponseError::NotEnoughReplicas);
+        }
+        let key = BatchKey::of(&append.header);
+        if let Some(key) = key {
+            if let Some(original) = self.find_flying(&key, passengers) {
+                original.waiting.push((append.reply, append.acks));
+                return;
+            }
+            match self.check(&key, passengers) {
+                Ok(Check::Fresh) => {}
+                Ok(Check::Duplicate(base_offset)) => return self.answer(append.reply, base_offset),
+                Err(code) => return refuse(append, code),
+            }
+        }
+        let at = entry.len();
+        entry.extend_from_slice(&append.batch);
+        records::patch(&mut entry[at..], *offset, UNPATCHED);
+        let waiting = vec![(append.reply, append.acks)];
+        passengers.push(Passenger {
+            key,
+            offset_in_entry: *offset,
+            waiting,
+        });
+        *offset += i64::from(append.header.last_offset_delta) + 1;
+    }
+
+    fn find_flying<'a>(
+        &'a mut self,
+        key: &BatchKey,
+        boarding: &'a mut [Passenger],
+    ) -> Option<&'a mut Passenger> {
+        let flying = self.flights.iter_mut().flatten();
+        flying
+            .chain(boarding)
+            .find(|passenger| passenger.key.as_ref() == Some(key))
+    }
+
+    fn check(&self, key: &BatchKey, boarding: &[Passenger]) -> Result<Check, ResponseError> {
+        let flying = self.flights.iter().flatten().chain(boarding);
+        let keys: Vec<BatchKey> = flying.filter_map(|passenger| passenger.key).collect();
+        self.producers
+            .read()
+            .expect("no holder panics")
+            .check(key, keys.iter())
+    }
+
+    async fn propose(&mut self, passengers: Vec<Passenger>, entry: Bytes, term: u64) {
+        match self.group.propose(entry, term).await {
+            Ok(landing) => {
+                self.flights.push_back(passengers);
+                self.landings.push_back(Box::pin(landing));
+            }
+            Err(_) => fail(passengers),
+        }
+    }
+
+    fn land(&mut self, result: Result<Written, WriteError>, license: Option<License>) {
+        let passengers = self.flights.pop_front().expect("a landing has its flight");
+        match result {
+            Ok(Written {
+                index,
+                reply: Reply::BaseOffset(base),
+            }) => {
+                for passenger in passengers {
+                    self.settle(passenger, base, index, license);
+                }
+            }
+            Ok(_) | Err(_) => {
+                self.grounded = true;
+                fail(passengers);
+            }
+        }
+        self.grounded &= !self.flights.is_empty();
+    }
+
+    fn settle(&self, passenger: Passenger, base: i64, index: u64, license: Option<License>) {
+        let base_offset = base + passenger.offset_in_entry;
+        let min_isr = license.map_or(1, |license| license.min_isr);
+        let majority = self.group.voters().len() / 2 + 1;
+        for (reply, acks) in passenger.waiting {
+            if acks == Acks::All && min_isr > majority {
+                self.answer_when_matched(reply, base_offset, index, min_isr);
+            } else {
+                self.answer(reply, base_offset);
+            }
+        }
+    }
+
+    /// `min.insync.replicas` above the majority: committed is not enough. The caller's time-out
+    /// drops the receiver, which ends the wait.
+    fn answer_when_matched(&self, mut reply: Answer, base: i64, index: u64, min_isr: usize) {
+        let group = Arc::clone(&self.group);
+        let log_start = self.group.log().log_start();
+        let tracked = group.clone();
+        tracked.spawn(async move {
+            tokio::select! {
+                () = reply.closed() => {}
+                () = group.wait_matched(index, min_isr) => send(reply, base, log_start),
+            }
+        });
+    }
+
+    fn answer(&self, reply: Answer, base_offset: i64) {
+        send(reply, base_offset, self.group.log().log_start());
+    }
+}
+
+/// What [`Proposer::next`] found to do.
+pub(super) enum Work {
+    Landed(Result<Written, WriteError>),
+    Arrived(Append),
+}
+
+fn send(reply: Answer, base_offset: i64, log_start: i64) {
+    // The client may have gone away; the records stay.
+    drop(reply.send(Ok(Appended {
+        base_offset,
+        log_append_time: -1,
+        log_start,
+    })));
+}
+
+fn refuse(append: Append, code: ResponseError) {
+    drop(append.reply.send(Err(code)));
+}
+
+/// The outcome is unknown or the leader is gone: the client asks the next leader, which knows.
+fn fail(passengers: Vec<Passenger>) {
+    for (reply, _) in passengers
+        .into_iter()
+        .flat_map(|passenger| passenger.waiting)
+    {
+        drop(reply.send(Err(ResponseError::NotLeaderOrFollower)));
+    }
+}

@@ -1,0 +1,296 @@
+//! The decisions of an election round, without I/O or clock of their own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use crate::node::link::PeerTable;
+use crate::node::storage::LogPosition;
+use crate::spec::{NodeId, defaults};
+
+/// How long a candidate waits for the others' words before it decides without them.
+const EXCHANGE: Duration = Duration::from_millis(15);
+/// A stand that led to nothing is repeated after this much, and up to as much again.
+const RETRY: Duration = Duration::from_millis(150);
+
+/// What the voters of a group know of each other, seen from `me`.
+pub(super) struct View<'a> {
+    pub(super) me: NodeId,
+    pub(super) voters: &'a [NodeId],
+    pub(super) peers: &'a PeerTable,
+    /// The last leader that was claimed, and whether its process is still in that life.
+    pub(super) leader: Option<(NodeId, SameLife)>,
+}
+
+/// Whether the claimed leader's process is the one that claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SameLife {
+    Yes,
+    No,
+}
+
+impl View<'_> {
+    /// The voters that this node hears, itself included.
+    pub(super) fn heard(&self) -> BTreeSet<NodeId> {
+        let heard = |voter: &NodeId| {
+            *voter == self.me || self.peers.peers.get(voter).is_some_and(|peer| peer.alive)
+        };
+        self.voters.iter().copied().filter(heard).collect()
+    }
+
+    fn majority(&self) -> usize {
+        self.voters.len() / 2 + 1
+    }
+
+    /// Whether the claimed leader still does its work, as far as this node can tell.
+    pub(super) fn leader_serves(&self) -> bool {
+        let Some((leader, SameLife::Yes)) = self.leader else {
+            return false;
+        };
+        if leader == self.me {
+            return self.heard().len() >= self.majority();
+        }
+        let Some(peer) = self.peers.peers.get(&leader) else {
+            return false;
+        };
+        let its_voters = self
+            .voters
+            .iter()
+            .filter(|voter| peer.hears.contains(voter));
+        // A peer that has pinged nobody yet has not said that it hears no majority.
+        peer.alive && (peer.hears.is_empty() || its_voters.count() >= self.majority())
+    }
+
+    /// Whether this node may stand: it hears a majority, and none of those still hears the
+    /// leader (unless the leader itself hears no majority).
+    pub(super) fn may_stand(&self) -> bool {
+        let heard = self.heard();
+        if heard.len() < self.majority() || self.leader_serves() {
+            return false;
+        }
+        let Some((leader, SameLife::Yes)) = self.leader else {
+            return true;
+        };
+        if leader == self.me || heard.contains(&leader) {
+            return true;
+        }
+        let hears_it = |voter: &NodeId| {
+            self.peers
+                .peers
+                .get(voter)
+                .is_some_and(|peer| peer.hears.contains(&leader))
+        };
+        !heard
+            .iter()
+            .any(|voter| *voter != self.me && hears_it(voter))
+    }
+}
+
+/// One group's way to a new leader on this node.
+#[derive(Debug)]
+pub(super) struct Candidacy {
+    /// Where the others' logs end, as they said since this candidacy began.
+    ends: BTreeMap<NodeId, Option<LogPosition>>,
+    /// When the first word came; before this node saw the loss itself, perhaps.
+    since: Instant,
+    /// When the exchange is over; `None` until this node sees the loss itself.
+    decide_at: Option<Instant>,
+    stand_at: Option<Instant>,
+}
+
+impl Candidacy {
+    pub(super) fn heard_of(now: Instant) -> Self {
+        Self {
+            ends: BTreeMap::new(),
+            since: now,
+            decide_at: None,
+            stand_at: None,
+        }
+    }
+
+    /// This node sees the loss; true the first time, when it has to tell the others.
+    pub(super) fn opens(&mut self, now: Instant) -> bool {
+        let first = self.decide_at.is_none();
+        self.decide_at.get_or_insert(now + EXCHANGE);
+        first
+    }
+
+    /// Whether there is nothing left to wait for once the group has a leader again.
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        self.decide_at.is_some() || now >= self.since + RETRY
+    }
+
+    /// Another survivor's word.
+    pub(super) fn note(&mut self, from: NodeId, end: Option<LogPosition>) {
+        self.ends.insert(from, end);
+    }
+
+    /// Fixes this node's turn once all that are heard have spoken, or the exchange is over.
+    pub(super) fn decide(&mut self, now: Instant, view: &View<'_>, end: Option<LogPosition>) {
+        if self.stand_at.is_some() {
+            return;
+        }
+        let others: Vec<NodeId> = view
+            .heard()
+            .into_iter()
+            .filter(|voter| *voter != view.me)
+            .collect();
+        let complete = others.iter().all(|voter| self.ends.contains_key(voter));
+        if complete || self.decide_at.is_some_and(|at| now >= at) {
+            let rank = self.rank(view, end);
+            self.stand_at = Some(now + defaults::NEXT_CANDIDATE * rank);
+        }
+    }
+
+    /// How many survivors are better placed: a longer log, then the earlier replica.
+    fn rank(&self, view: &View<'_>, end: Option<LogPosition>) -> u32 {
+        let place = |node: NodeId| view.voters.iter().position(|voter| *voter == node);
+        let heard = view.heard();
+        let better = self.ends.iter().filter(|(node, their)| {
+            heard.contains(node)
+                && (**their > end || (**their == end && place(**node) < place(view.me)))
+        });
+        better.count() as u32
+    }
+
+    /// Whether it is this node's turn.
+    pub(super) fn due(&self, now: Instant) -> bool {
+        self.stand_at.is_some_and(|at| now >= at)
+    }
+
+    /// Starts over after a stand; `jitter` is in 0..1.
+    pub(super) fn again(&mut self, now: Instant, jitter: f64) {
+        self.ends.clear();
+        self.stand_at = Some(now + RETRY.mul_f64(1.0 + jitter));
+    }
+
+    /// When something has to be done next.
+    pub(super) fn wake_at(&self) -> Instant {
+        self.stand_at
+            .or(self.decide_at)
+            .unwrap_or(self.since + RETRY)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::link::PeerState;
+    use crate::spec::BootId;
+
+    const VOTERS: [NodeId; 3] = [NodeId(1), NodeId(2), NodeId(3)];
+
+    fn peer(alive: bool, hears: &[u64]) -> PeerState {
+        PeerState {
+            linked: alive,
+            alive,
+            boot: Some(BootId(1)),
+            hears: hears.iter().copied().map(NodeId).collect(),
+            leaving: false,
+            reason: None,
+        }
+    }
+
+    fn table(peers: &[(u64, PeerState)]) -> PeerTable {
+        PeerTable {
+            peers: peers
+                .iter()
+                .map(|(id, peer)| (NodeId(*id), peer.clone()))
+                .collect(),
+        }
+    }
+
+    fn view(me: u64, peers: &PeerTable, leader: u64) -> View<'_> {
+        let leader = Some((NodeId(leader), SameLife::Yes));
+        View {
+            me: NodeId(me),
+            voters: &VOTERS,
+            peers,
+            leader,
+        }
+    }
+
+    fn opened(now: Instant) -> Candidacy {
+        let mut candidacy = Candidacy::heard_of(now);
+        assert!(candidacy.opens(now));
+        candidacy
+    }
+
+    fn end(term: u64, index: u64) -> Option<LogPosition> {
+        Some(LogPosition { term, index })
+    }
+
+    #[test]
+    fn a_dead_leader_that_nobody_hears_is_replaced() {
+        let peers = table(&[(1, peer(false, &[1, 2, 3])), (3, peer(true, &[2, 3]))]);
+        assert!(view(2, &peers, 1).may_stand());
+    }
+
+    #[test]
+    fn one_cut_edge_deposes_nobody() {
+        let peers = table(&[(1, peer(false, &[1, 3])), (3, peer(true, &[1, 2, 3]))]);
+        assert!(!view(2, &peers, 1).may_stand());
+    }
+
+    #[test]
+    fn an_isolated_node_never_stands() {
+        let peers = table(&[(1, peer(false, &[1, 3])), (3, peer(false, &[1, 3]))]);
+        assert!(!view(2, &peers, 1).may_stand());
+        assert!(!view(2, &peers, 2).leader_serves());
+    }
+
+    #[test]
+    fn a_leader_that_says_it_hears_no_majority_is_replaced() {
+        let peers = table(&[(1, peer(true, &[1])), (3, peer(true, &[1, 2, 3]))]);
+        assert!(view(2, &peers, 1).may_stand());
+    }
+
+    #[test]
+    fn a_restarted_leader_is_replaced_though_it_is_heard() {
+        let peers = table(&[(1, peer(true, &[1, 2, 3])), (3, peer(true, &[1, 2, 3]))]);
+        let leader = Some((NodeId(1), SameLife::No));
+        let restarted = View {
+            me: NodeId(2),
+            voters: &VOTERS,
+            peers: &peers,
+            leader,
+        };
+        assert!(restarted.may_stand());
+        assert!(!view(2, &peers, 1).may_stand());
+    }
+
+    #[test]
+    fn the_longest_log_stands_at_once_and_the_others_wait() {
+        let now = Instant::now();
+        let peers = table(&[(1, peer(false, &[])), (3, peer(true, &[2, 3]))]);
+        let mut shorter = opened(now);
+        shorter.note(NodeId(3), end(2, 9));
+        shorter.decide(now, &view(2, &peers, 1), end(2, 8));
+        assert!(!shorter.due(now));
+        assert!(shorter.due(now + defaults::NEXT_CANDIDATE));
+        let mut longer = opened(now);
+        longer.note(NodeId(3), end(1, 90));
+        longer.decide(now, &view(2, &peers, 1), end(2, 8));
+        assert!(longer.due(now));
+    }
+
+    #[test]
+    fn equal_logs_are_ordered_by_replica() {
+        let now = Instant::now();
+        let peers = table(&[(1, peer(false, &[])), (2, peer(true, &[2, 3]))]);
+        let mut second = opened(now);
+        second.note(NodeId(2), end(2, 8));
+        second.decide(now, &view(3, &peers, 1), end(2, 8));
+        assert!(!second.due(now));
+    }
+
+    #[test]
+    fn silence_of_the_others_is_not_waited_for_longer_than_the_exchange() {
+        let now = Instant::now();
+        let peers = table(&[(1, peer(false, &[])), (3, peer(true, &[2, 3]))]);
+        let mut candidacy = opened(now);
+        candidacy.decide(now, &view(2, &peers, 1), end(2, 8));
+        assert!(!candidacy.due(now));
+        candidacy.decide(now + EXCHANGE, &view(2, &peers, 1), end(2, 8));
+        assert!(candidacy.due(now + EXCHANGE));
+    }
+}

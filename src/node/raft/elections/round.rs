@@ -1,0 +1,233 @@
+//! The node's one election task: watches peers, claims and groups, and lets groups stand.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use tokio::sync::{mpsc, watch};
+
+use super::candidacy::{Candidacy, SameLife, View};
+use crate::node::link::{Links, PeerTable, Service};
+use crate::node::raft::claims::{Claim, Claims};
+use crate::node::raft::group::Group;
+use crate::node::raft::host::Host;
+use crate::node::raft::inbox::Survivors;
+use crate::node::raft::wire::{self, Malformed, Reader};
+use crate::node::storage::LogPosition;
+use crate::spec::{BootId, GroupId, NodeId};
+
+/// The gossip tag of a survivor's words.
+pub(in crate::node::raft) const TAG: u8 = 2;
+/// Without news the task looks again this often: the slow backstop behind the detector.
+const BACKSTOP: Duration = Duration::from_secs(1);
+
+/// Where a survivor's logs end.
+pub(in crate::node::raft) struct Words {
+    pub(in crate::node::raft) from: NodeId,
+    pub(in crate::node::raft) ends: Vec<(GroupId, Option<LogPosition>)>,
+}
+
+/// Lets the groups of this node stand for election when their leaders are gone.
+pub(in crate::node) struct Elections {
+    me: (NodeId, BootId),
+    host: Host,
+    claims: Claims,
+    links: Links,
+    peers: watch::Receiver<PeerTable>,
+    words: mpsc::Receiver<Words>,
+    leaving: watch::Receiver<bool>,
+    open: HashMap<GroupId, Candidacy>,
+}
+
+/// What the election task is made of.
+pub(in crate::node) struct Parts {
+    /// This node and this life of it.
+    pub(in crate::node) me: (NodeId, BootId),
+    /// The groups.
+    pub(in crate::node) host: Host,
+    /// Who claims what.
+    pub(in crate::node) claims: Claims,
+    /// The way to the peers.
+    pub(in crate::node) links: Links,
+    /// True when this node is leaving: it stands no more.
+    pub(in crate::node) leaving: watch::Receiver<bool>,
+}
+
+impl Elections {
+    pub(in crate::node) fn new(parts: Parts, survivors: Survivors) -> Self {
+        let Parts {
+            me,
+            host,
+            claims,
+            links,
+            leaving,
+        } = parts;
+        let peers = links.peers();
+        let Survivors(words) = survivors;
+        Self {
+            me,
+            host,
+            claims,
+            links,
+            peers,
+            words,
+            leaving,
+            open: HashMap::new(),
+        }
+    }
+
+    /// Runs until the links close.
+    pub(in crate::node) async fn run(mut self) {
+        let mut groups = self.host.watch();
+        let mut claims = self.claims.watch();
+        loop {
+            let wake = self.open.values().map(Candidacy::wake_at).min();
+            let wake = wake.unwrap_or_else(|| Instant::now() + BACKSTOP);
+            let news = tokio::select! {
+                changed = self.peers.changed() => changed.is_ok(),
+                changed = claims.changed() => changed.is_ok(),
+                changed = groups.changed() => changed.is_ok(),
+                words = self.words.recv() => { words.is_some_and(|words| self.hear(words)) }
+                () = tokio::time::sleep_until(wake.into()) => true,
+                changed = self.leaving.changed() => changed.is_ok(),
+            };
+            if !news {
+                return;
+            }
+            if *self.leaving.borrow() {
+                self.open.clear();
+                continue;
+            }
+            self.look().await;
+        }
+    }
+
+    fn hear(&mut self, words: Words) -> bool {
+        let now = Instant::now();
+        for (group, end) in words.ends {
+            let candidacy = self
+                .open
+                .entry(group)
+                .or_insert_with(|| Candidacy::heard_of(now));
+            candidacy.note(words.from, end);
+        }
+        true
+    }
+
+    /// Opens, decides and closes candidacies, and stands where it is this node's turn.
+    async fn look(&mut self) {
+        let peers = self.peers.borrow_and_update().clone();
+        let now = Instant::now();
+        let groups = self.host.all();
+        self.open
+            .retain(|id, _| groups.iter().any(|group| group.id() == *id));
+        let mut to_tell = Vec::new();
+        let mut to_stand = Vec::new();
+        for group in groups {
+            let end = group.log().state().last;
+            let view = self.view(&group, &peers);
+            if group.standing().leads || end.is_none() || group.repairing() || !view.may_stand() {
+                self.close(group.id(), now);
+                continue;
+            }
+            let candidacy = self
+                .open
+                .entry(group.id())
+                .or_insert_with(|| Candidacy::heard_of(now));
+            if candidacy.opens(now) {
+                to_tell.push((group.id(), end));
+            }
+            candidacy.decide(now, &view, end);
+            if candidacy.due(now) {
+                candidacy.again(now, rand::random());
+                to_stand.push(group);
+            }
+        }
+        self.tell(&peers, &to_tell);
+        for group in to_stand {
+            tracing::info!(group = %group.id(), "standing for election");
+            group.stand().await;
+        }
+    }
+
+    /// There is nothing to stand for here; words that came early are kept for a moment, since
+    /// this node may be the last to notice.
+    fn close(&mut self, group: GroupId, now: Instant) {
+        if self
+            .open
+            .get(&group)
+            .is_some_and(|candidacy| candidacy.is_over(now))
+        {
+            self.open.remove(&group);
+        }
+    }
+
+    fn view<'a>(&self, group: &'a Group, peers: &'a PeerTable) -> View<'a> {
+        let standing = group.standing();
+        let claim = self.claims.get(group.id());
+        let known = claim
+            .as_ref()
+            .map_or(0, |claim| claim.term)
+            .max(group.first_term());
+        let elected = standing.leader.filter(|_| standing.term > known);
+        let leader = match (elected, claim) {
+            (Some(leader), _) if leader != self.me.0 => Some((leader, SameLife::Yes)),
+            (_, Some(claim)) => claim
+                .leader
+                .map(|leader| (leader, self.life_of(leader, &claim, peers))),
+            _ => None,
+        };
+        View {
+            me: self.me.0,
+            voters: group.voters(),
+            peers,
+            leader,
+        }
+    }
+
+    fn life_of(&self, leader: NodeId, claim: &Claim, peers: &PeerTable) -> SameLife {
+        let boot = if leader == self.me.0 {
+            Some(self.me.1)
+        } else {
+            peers.peers.get(&leader).and_then(|peer| peer.boot)
+        };
+        if boot == Some(claim.boot) {
+            SameLife::Yes
+        } else {
+            SameLife::No
+        }
+    }
+
+    fn tell(&self, peers: &PeerTable, ends: &[(GroupId, Option<LogPosition>)]) {
+        if ends.is_empty() {
+            return;
+        }
+        let payload = encode(ends);
+        let alive = peers.peers.iter().filter(|(_, peer)| peer.alive);
+        for (peer, _) in alive {
+            self.links
+                .cast(*peer, Service::Gossip, GroupId::METADATA, payload.clone());
+        }
+    }
+}
+
+fn encode(ends: &[(GroupId, Option<LogPosition>)]) -> Bytes {
+    let mut out = BytesMut::with_capacity(5 + ends.len() * 37);
+    out.put_u8(TAG);
+    out.put_u32(ends.len() as u32);
+    for (group, end) in ends {
+        out.put_slice(&group.to_bytes());
+        wire::put_optional(&mut out, *end, wire::put_position);
+    }
+    out.freeze()
+}
+
+/// The words of a survivor, behind their tag.
+pub(in crate::node::raft) fn decode(from: NodeId, reader: &mut Reader) -> Result<Words, Malformed> {
+    let count = reader.count(GroupId::LEN + 1)?;
+    let one = |reader: &mut Reader| Ok((reader.group()?, reader.optional(Reader::position)?));
+    let ends = (0..count)
+        .map(|_| one(reader))
+        .collect::<Result<_, Malformed>>()?;
+    Ok(Words { from, ends })
+}

@@ -1,0 +1,324 @@
+//! One Raft group on this node: openraft's handle with the few verbs that the node needs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use openraft::async_runtime::watch::WatchReceiver;
+use openraft::errors::RaftError;
+use openraft::impls::ProgressResponder;
+use openraft::{Raft, ReadPolicy, ServerState};
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+
+use super::config::raft_config;
+use super::machine::{Applier, Machine, Reply, SnapshotTarget};
+use super::network::Network;
+use super::store::Store;
+use super::types::{self, CommittedLeaderId, Data, Types};
+use crate::node::link::Links;
+use crate::node::storage::{GroupLog, LogPosition};
+use crate::spec::{GroupId, NodeId};
+
+/// A group's state as Raft has it; leading in Raft is not yet serving.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::node) struct Standing {
+    /// The current term.
+    pub(in crate::node) term: u64,
+    /// The leader of this term, when known.
+    pub(in crate::node) leader: Option<NodeId>,
+    /// Whether that is this node.
+    pub(in crate::node) leads: bool,
+}
+
+/// An entry that was committed and applied.
+#[derive(Debug, Clone)]
+pub(in crate::node) struct Written {
+    /// Its index in the group's log.
+    pub(in crate::node) index: u64,
+    /// What applying it gave.
+    pub(in crate::node) reply: Reply,
+}
+
+/// Why a proposal was not (known to be) committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(in crate::node) enum WriteError {
+    /// It was refused before the append; nothing was stored.
+    #[error("this node does not lead the group")]
+    NotLeader,
+    /// Leadership was lost after the append: the entry may or may not survive.
+    #[error("leadership was lost while the entry was being replicated")]
+    Lost,
+}
+
+/// One group on this node.
+pub(in crate::node) struct Group {
+    id: GroupId,
+    me: NodeId,
+    voters: Vec<NodeId>,
+    raft: Raft<Types, Machine>,
+    log: GroupLog,
+    target: SnapshotTarget,
+    standing: watch::Receiver<Standing>,
+    first_term: u64,
+    tasks: TaskTracker,
+}
+
+impl Group {
+    /// Starts (or restarts) the group from its log. `tasks` gets the task that follows its state.
+    pub(in crate::node) async fn start(
+        id: GroupId,
+        members: Members,
+        log: GroupLog,
+        applier: Box<dyn Applier>,
+        links: Links,
+        tasks: &TaskTracker,
+    ) -> io::Result<Arc<Self>> {
+        let target = SnapshotTarget::default();
+        let machine = Machine::open(log.clone(), applier, Arc::clone(&target))?;
+        let network = Network::new(links, id);
+        let store = Store::new(log.clone());
+        let raft = Raft::new(members.me.0, raft_config(), network, store, machine).await;
+        let raft = raft.map_err(|fatal| io::Error::other(format!("{id}: {fatal}")))?;
+        let standing = follow(&raft, members.me, tasks);
+        let first_term = standing.borrow().term;
+        let Members { me, voters } = members;
+        Ok(Arc::new(Self {
+            id,
+            me,
+            voters,
+            raft,
+            log,
+            target,
+            standing,
+            first_term,
+            tasks: tasks.clone(),
+        }))
+    }
+
+    /// The group's id.
+    pub(in crate::node) fn id(&self) -> GroupId {
+        self.id
+    }
+
+    /// The nodes that vote in this group, the preferred leader first.
+    pub(in crate::node) fn voters(&self) -> &[NodeId] {
+        &self.voters
+    }
+
+    /// The group's log.
+    pub(in crate::node) fn log(&self) -> &GroupLog {
+        &self.log
+    }
+
+    /// Who leads, as Raft has it.
+    pub(in crate::node) fn standing(&self) -> Standing {
+        *self.standing.borrow()
+    }
+
+    /// The term that the log had when this process started: leaders up to it are hearsay.
+    pub(in crate::node) fn first_term(&self) -> u64 {
+        self.first_term
+    }
+
+    /// [`Group::standing`] as it changes.
+    pub(in crate::node) fn watch_standing(&self) -> watch::Receiver<Standing> {
+        self.standing.clone()
+    }
+
+    /// Whether the log is damaged and being fetched again: no vote, no candidacy.
+    pub(in crate::node) fn repairing(&self) -> bool {
+        self.log.state().repair_until.is_some()
+    }
+
+    /// Makes all voters members and stands at once; on one node, once in the group's life.
+    pub(in crate::node) async fn initialize(&self) {
+        let ids: BTreeSet<u64> = self.voters.iter().map(|voter| voter.0).collect();
+        match self.raft.initialize(ids).await {
+            Ok(()) => tracing::info!(group = %self.id, "initialised"),
+            Err(error) => tracing::debug!(group = %self.id, %error, "not initialised here"),
+        }
+    }
+
+    /// Stands for election now.
+    pub(in crate::node) async fn stand(&self) {
+        if let Err(fatal) = self.raft.trigger().elect(false).await {
+            tracing::warn!(group = %self.id, error = %fatal, "cannot stand");
+        }
+    }
+
+    /// Proposes an entry in `term`; the order of calls is the order in the log. The future that
+    /// comes back ends when the entry is applied, or known not to be.
+    pub(in crate::node) async fn propose(
+        &self,
+        data: Bytes,
+        term: u64,
+    ) -> Result<impl Future<Output = Result<Written, WriteError>> + use<>, WriteError> {
+        let (responder, waiting) = ProgressResponder::complete_only();
+        let sent = self
+            .raft
+            .write(Data(data))
+            .with_leader(CommittedLeaderId::new(term))
+            .responder(responder)
+            .await;
+        sent.map_err(|_| WriteError::Lost)?;
+        Ok(async move {
+            let result = waiting.await.map_err(|_| WriteError::Lost)?;
+            let response = result.map_err(|_| WriteError::NotLeader)?;
+            Ok(Written {
+                index: response.log_id.index(),
+                reply: response.data,
+            })
+        })
+    }
+
+    /// The index that a read must have seen applied, confirmed by a majority (ReadIndex).
+    pub(in crate::node) async fn read_index(&self) -> Result<u64, WriteError> {
+        let asked = self.raft.get_read_log_id(ReadPolicy::ReadIndex);
+        let answer = tokio::time::timeout(super::config::RPC_TIMEOUT, asked).await;
+        match answer.map_err(|_| WriteError::Lost)? {
+            Ok((read, _)) => Ok(read.log_id().index()),
+            Err(RaftError::APIError(_)) => Err(WriteError::NotLeader),
+            Err(RaftError::Fatal(_)) => Err(WriteError::Lost),
+        }
+    }
+
+    /// How far each follower's log is known to match; empty when this node does not lead.
+    pub(in crate::node) fn matched(&self) -> BTreeMap<NodeId, u64> {
+        let metrics = self.raft.data_metrics();
+        let metrics = metrics.borrow_watched();
+        let replication = metrics.replication.iter().flatten();
+        replication
+            .map(|(node, id)| (NodeId(*node), id.as_ref().map_or(0, |id| id.index())))
+            .collect()
+    }
+
+    /// Ends when replication has moved on.
+    pub(in crate::node) async fn progress(&self) {
+        let mut metrics = self.raft.data_metrics();
+        // The sender lives as long as the group; an error ends the wait all the same.
+        drop(metrics.changed().await);
+    }
+
+    /// The last index that is known here to be committed.
+    pub(in crate::node) fn committed(&self) -> u64 {
+        let metrics = self.raft.data_metrics();
+        let metrics = metrics.borrow_watched();
+        metrics.local_committed.as_ref().map_or(0, |id| id.index())
+    }
+
+    /// The last index that is applied here.
+    pub(in crate::node) fn applied(&self) -> u64 {
+        let metrics = self.raft.data_metrics();
+        let metrics = metrics.borrow_watched();
+        metrics.last_applied.as_ref().map_or(0, |id| id.index())
+    }
+
+    /// Waits until `replicas` replicas, this leader included, have the entry at `index`.
+    pub(in crate::node) async fn wait_matched(&self, index: u64, replicas: usize) {
+        let mut metrics = self.raft.data_metrics();
+        loop {
+            metrics.borrow_and_update();
+            let matched = self.matched();
+            let others = matched
+                .iter()
+                .filter(|(node, at)| **node != self.me && **at >= index);
+            if 1 + others.count() >= replicas || metrics.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// A peer came back: try it at once instead of after the backoff, and tell it what is
+    /// committed, which a restarted follower does not know.
+    pub(in crate::node) async fn welcome(&self, peer: NodeId) {
+        if self.standing().leads {
+            // A group that is shutting down welcomes nobody.
+            drop(self.raft.trigger().reset_backoff([peer.0]).await);
+            drop(self.raft.trigger().heartbeat().await);
+        }
+    }
+
+    /// Sends everything again to a replica whose log was set aside or lost.
+    pub(in crate::node) async fn resend(&self, peer: NodeId) {
+        drop(self.raft.trigger().allow_next_revert(&peer.0, true).await);
+        self.welcome(peer).await;
+    }
+
+    /// Hands leadership to a follower that is linked and caught up.
+    pub(in crate::node) async fn transfer(&self, to: NodeId) {
+        drop(self.raft.trigger().transfer_leader(to.0).await);
+    }
+
+    /// Drops the log's front up to a sealed segment's end that has a stored state.
+    pub(in crate::node) async fn purge(&self, upto: LogPosition) {
+        *self.target.lock().expect("no holder panics") = Some(upto);
+        drop(self.raft.trigger().snapshot().await);
+        let mut snapshot = self.raft.watch_snapshot_progress();
+        let target = Some(types::log_id(upto));
+        let reached = snapshot.wait_until_ge(&target);
+        if tokio::time::timeout(super::config::RPC_TIMEOUT, reached)
+            .await
+            .is_ok()
+        {
+            drop(self.raft.trigger().purge_log(upto.index).await);
+        }
+    }
+
+    /// Runs a task that belongs to this node's groups.
+    pub(in crate::node) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
+    }
+
+    /// Ends the group's tasks; its files stay.
+    pub(in crate::node) async fn shutdown(&self) {
+        if let Err(error) = self.raft.shutdown().await {
+            tracing::warn!(group = %self.id, %error, "did not shut down cleanly");
+        }
+    }
+
+    /// The node that this replica is on.
+    pub(in crate::node) fn me(&self) -> NodeId {
+        self.me
+    }
+
+    pub(in crate::node::raft) fn raft(&self) -> &Raft<Types, Machine> {
+        &self.raft
+    }
+}
+
+/// Who is in a group, seen from one of them.
+#[derive(Debug, Clone)]
+pub(in crate::node) struct Members {
+    /// This node.
+    pub(in crate::node) me: NodeId,
+    /// All voters, the preferred leader first.
+    pub(in crate::node) voters: Vec<NodeId>,
+}
+
+/// Follows openraft's metrics with a small value that wakes only those who care.
+fn follow(
+    raft: &Raft<Types, Machine>,
+    me: NodeId,
+    tasks: &TaskTracker,
+) -> watch::Receiver<Standing> {
+    let mut metrics = raft.server_metrics();
+    let (sender, receiver) = watch::channel(standing_of(&metrics.borrow_watched(), me));
+    tasks.spawn(async move {
+        while metrics.changed().await.is_ok() {
+            let now = standing_of(&metrics.borrow_watched(), me);
+            sender.send_if_modified(|seen| std::mem::replace(seen, now) != now);
+        }
+    });
+    receiver
+}
+
+fn standing_of(metrics: &openraft::metrics::RaftServerMetrics<Types>, me: NodeId) -> Standing {
+    Standing {
+        term: metrics.vote.leader_id.term,
+        leader: metrics.current_leader.map(NodeId),
+        leads: metrics.state == ServerState::Leader && metrics.current_leader == Some(me.0),
+    }
+}

@@ -1,0 +1,66 @@
+//! A leaving node gives its leaderships away while it still serves.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+
+use super::group::Group;
+use super::host::Host;
+use crate::node::link::{Links, PeerTable};
+use crate::spec::{NodeId, defaults};
+
+/// Entries that a candidate may be behind when leadership is handed to it.
+const MAX_LAG: u64 = 64;
+
+/// Hands over every group that this node leads, all at once, within
+/// [`defaults::HANDOVER_BUDGET`]. Groups without a candidate are skipped.
+pub(in crate::node) async fn hand_over(host: &Host, links: &Links) {
+    let led = host
+        .all()
+        .into_iter()
+        .filter(|group| group.standing().leads);
+    let handovers = join_all(led.map(|group| hand_over_one(group, links.clone())));
+    if tokio::time::timeout(defaults::HANDOVER_BUDGET, handovers)
+        .await
+        .is_err()
+    {
+        tracing::warn!("not every leadership was handed over in time");
+    }
+}
+
+async fn hand_over_one(group: Arc<Group>, links: Links) {
+    let mut tried: Vec<NodeId> = Vec::new();
+    while group.standing().leads {
+        let next = next_candidate(&group, &links.peers().borrow(), &tried);
+        let Some(next) = next else {
+            tracing::warn!(group = %group.id(), ?tried, "no candidate to hand leadership to");
+            return;
+        };
+        tried.push(next);
+        group.transfer(next).await;
+        if lost_leadership(&group, defaults::NEXT_HANDOVER).await {
+            tracing::info!(group = %group.id(), to = %next, "leadership handed over");
+        }
+    }
+}
+
+async fn lost_leadership(group: &Group, within: Duration) -> bool {
+    let mut standing = group.watch_standing();
+    let lost = standing.wait_for(|standing| !standing.leads);
+    tokio::time::timeout(within, lost).await.is_ok()
+}
+
+/// The linked follower with the longest log that is not leaving and was not tried.
+fn next_candidate(group: &Group, peers: &PeerTable, tried: &[NodeId]) -> Option<NodeId> {
+    let end = group.log().state().last.map_or(0, |last| last.index);
+    let fit = |node: &NodeId| {
+        let peer = peers.peers.get(node);
+        !tried.contains(node) && peer.is_some_and(|peer| peer.linked && peer.alive && !peer.leaving)
+    };
+    let matched = group.matched().into_iter();
+    matched
+        .filter(|(node, at)| fit(node) && at + MAX_LAG >= end)
+        .max_by_key(|(_, at)| *at)
+        .map(|(node, _)| node)
+}

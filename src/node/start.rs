@@ -1,0 +1,291 @@
+//! A node's life from its first bind to its last sync.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+
+use super::broker::Broker;
+use super::cluster::{
+    Cluster, Foundation, PeerRequests, Readiness, run_control, run_hosting, run_readiness,
+};
+use super::http;
+use super::identity;
+use super::life::{self, Farewell, HasParent};
+use super::link::Links;
+use super::metadata::MetadataApplier;
+use super::partition::Surroundings;
+use super::raft::{
+    Announcer, Claims, Elections, Group, Host, Members, Parts, RaftInbox, Survivors, hand_over,
+};
+use super::report::Reporter;
+use super::storage::{LogKind, Storage, StorageError, StorageOptions};
+use crate::ports;
+use crate::spec::{BootId, GroupId, NodeExit, NodeReport, NodeSpec};
+
+/// Why a node cannot go on.
+#[derive(Debug)]
+pub(in crate::node) struct Failure {
+    pub(in crate::node) exit: NodeExit,
+    pub(in crate::node) what: String,
+    pub(in crate::node) hint: Option<String>,
+}
+
+impl Failure {
+    pub(in crate::node) fn precondition(what: String) -> Self {
+        Self {
+            exit: NodeExit::Precondition,
+            what,
+            hint: None,
+        }
+    }
+
+    pub(in crate::node) fn io(what: &str, error: &std::io::Error) -> Self {
+        Self {
+            exit: NodeExit::Precondition,
+            what: format!("{what}: {error}"),
+            hint: None,
+        }
+    }
+
+    fn storage(error: &StorageError) -> Self {
+        let exit = match error {
+            StorageError::Refused(_) => NodeExit::Precondition,
+            StorageError::Io { .. } => NodeExit::Storage,
+        };
+        Self {
+            exit,
+            what: error.to_string(),
+            hint: None,
+        }
+    }
+}
+
+/// A node that runs, and what ends with it.
+struct Node {
+    cluster: Cluster,
+    broker: Broker,
+    leaving: watch::Sender<bool>,
+    serve: watch::Receiver<bool>,
+}
+
+/// Runs the node until it leaves.
+///
+/// 1. the data directory and the ports are taken, the storage is opened and verified
+/// 2. the peers are dialled, the metadata group runs, partitions follow from it
+/// 3. Kafka clients come in when the metadata leader is known and its commits are applied
+/// 4. a farewell: leaderships are handed over (SIGTERM), listeners close, everything is synced
+pub(in crate::node) async fn live(spec: NodeSpec) -> Result<(), Failure> {
+    let has_parent = if spec.parent_pid.is_some() {
+        HasParent::Yes
+    } else {
+        HasParent::No
+    };
+    let hold = identity::take(&spec)?;
+    check_ports(&spec)?;
+    let node = start(spec).await?;
+    let (stop, stopped) = watch::channel(false);
+    let broker = node.broker.clone().run(node.serve.clone(), stopped);
+    tokio::pin!(broker);
+    let farewell = tokio::select! {
+        farewell = life::farewell(has_parent) => {
+            farewell.map_err(|error| Failure::io("cannot wait for signals", &error))?
+        }
+        error = &mut broker => return Err(Failure::precondition(error)),
+        failed = node.cluster.storage().failed() => return Err(disk_failed(&failed)),
+    };
+    Reporter.report(&NodeReport::Leaving);
+    node.leaving.send_replace(true);
+    node.cluster.links().leave();
+    tokio::select! {
+        () = leave(&node, farewell, &mut broker, stop) => {}
+        () = life::insisted(has_parent) => tracing::warn!("asked twice: leaving at once"),
+    }
+    drop(hold);
+    Ok(())
+}
+
+fn disk_failed(error: &str) -> Failure {
+    Failure {
+        exit: NodeExit::Storage,
+        what: format!("the disk failed: {error}"),
+        hint: Some("a failed sync is never repeated; make room or replace the disk, then start the node again".to_owned()),
+    }
+}
+
+async fn leave(
+    node: &Node,
+    farewell: Farewell,
+    broker: impl Future<Output = String>,
+    stop: watch::Sender<bool>,
+) {
+    if farewell == Farewell::HandOver {
+        // Still serving: the broker's future runs on while leaderships move.
+        tokio::pin!(broker);
+        tokio::select! {
+            () = hand_over(node.cluster.host(), node.cluster.links()) => {}
+            error = &mut broker => tracing::warn!(error, "the listeners closed early"),
+        }
+        stop.send_replace(true);
+        let closed = tokio::time::timeout(std::time::Duration::from_secs(1), broker);
+        drop(closed.await);
+    }
+    for group in node.cluster.host().all() {
+        group.shutdown().await;
+    }
+    node.cluster.links().close().await;
+    if let Err(error) = node.cluster.storage().close() {
+        tracing::error!(%error, "the last sync failed");
+    }
+    node.cluster.tasks().close();
+}
+
+/// A port that is taken is noticed before anything is written.
+fn check_ports(spec: &NodeSpec) -> Result<(), Failure> {
+    match ports::bind_loopback(spec.ports.kafka) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Failure::precondition(error.to_string())),
+    }
+}
+
+async fn start(spec: NodeSpec) -> Result<Node, Failure> {
+    let metrics_port = spec.ports.metrics;
+    let (ground, survivors, requests) = lay_ground(spec).await?;
+    let (cluster, blank_term, ticks) = build(ground).await?;
+    requests.open(cluster.clone());
+    let tasks = cluster.tasks().clone();
+    let (leaving, leaving_seen) = watch::channel(false);
+    let parts = Parts {
+        me: (cluster.spec().node, cluster.boot()),
+        host: cluster.host().clone(),
+        claims: cluster.claims().clone(),
+        links: cluster.links().clone(),
+        leaving: leaving_seen.clone(),
+    };
+    tasks.spawn(Elections::new(parts, survivors).run());
+    tasks.spawn(run_hosting(cluster.clone()));
+    tasks.spawn(run_control(cluster.clone(), ticks, blank_term));
+    let (ready, ready_seen) = watch::channel(Readiness::NotReady("to start".to_owned()));
+    let (serve, serve_seen) = watch::channel(false);
+    tasks.spawn(run_readiness(cluster.clone(), Reporter, serve, ready));
+    let broker = Broker::new(cluster.clone());
+    let stats = Arc::clone(broker.stats());
+    let face = http::Face::new(cluster.clone(), stats, ready_seen, leaving_seen);
+    serve_http(&face, metrics_port, &tasks)?;
+    Reporter.report(&NodeReport::Bound);
+    Ok(Node {
+        cluster,
+        broker,
+        leaving,
+        serve: serve_seen,
+    })
+}
+
+/// What stands before the first group runs: the disk and the links.
+struct Ground {
+    spec: NodeSpec,
+    boot: BootId,
+    storage: Storage,
+    links: Links,
+    host: Host,
+    claims: Claims,
+}
+
+async fn lay_ground(spec: NodeSpec) -> Result<(Ground, Survivors, PeerRequests), Failure> {
+    let boot = BootId(rand::random());
+    let storage = open_storage(&spec)?;
+    let (host, claims, requests) = (Host::default(), Claims::default(), PeerRequests::default());
+    let upstairs = Arc::new(requests.clone());
+    let (inbox, survivors) = RaftInbox::new(host.clone(), claims.clone(), upstairs);
+    let links = Links::start(&spec, boot, Arc::new(inbox)).await;
+    let links = links.map_err(|error| Failure::io("the peer port cannot be bound", &error))?;
+    Ok((
+        Ground {
+            spec,
+            boot,
+            storage,
+            links,
+            host,
+            claims,
+        },
+        survivors,
+        requests,
+    ))
+}
+
+/// Starts the metadata group and builds the view over it.
+async fn build(
+    ground: Ground,
+) -> Result<(Cluster, watch::Receiver<u64>, watch::Sender<u64>), Failure> {
+    let Ground {
+        spec,
+        boot,
+        storage,
+        links,
+        host,
+        claims,
+    } = ground;
+    let peers = spec.peers.iter().map(|peer| peer.id).collect();
+    let announcer = Announcer::new((spec.node, boot), claims.clone(), links.clone(), peers);
+    let (ticks, ticks_seen) = watch::channel(0);
+    let around = Surroundings {
+        claims,
+        announcer,
+        peers: links.peers(),
+        ticks: ticks_seen,
+        settings: Arc::new(spec.settings.clone()),
+    };
+    let tasks = TaskTracker::new();
+    let (applier, image, blank_term) = MetadataApplier::new();
+    let log = storage.group(GroupId::METADATA, LogKind::Opaque);
+    let log = log.map_err(|error| Failure::storage(&error))?;
+    let members = Members {
+        me: spec.node,
+        voters: spec.node_ids(),
+    };
+    let applier = Box::new(applier);
+    let group = Group::start(
+        GroupId::METADATA,
+        members,
+        log,
+        applier,
+        links.clone(),
+        &tasks,
+    )
+    .await;
+    host.insert(group.map_err(|error| Failure::io("the metadata group cannot start", &error))?);
+    let cluster = Cluster::new(Foundation {
+        spec,
+        boot,
+        storage,
+        links,
+        host,
+        image,
+        around,
+        tasks,
+    });
+    Ok((cluster, blank_term, ticks))
+}
+
+fn serve_http(face: &http::Face, port: u16, tasks: &TaskTracker) -> Result<(), Failure> {
+    let listeners = ports::bind_loopback(port);
+    let listeners = listeners.map_err(|error| Failure::precondition(error.to_string()))?;
+    for listener in listeners {
+        tasks.spawn(http::serve(listener, face.clone()));
+    }
+    Ok(())
+}
+
+fn open_storage(spec: &NodeSpec) -> Result<Storage, Failure> {
+    let options = StorageOptions {
+        sync: spec.settings.sync(),
+        wal_bytes: spec.settings.wal_bytes(),
+        segment_bytes: spec.settings.segment_bytes(),
+    };
+    let (storage, damage) =
+        Storage::open(&spec.data_dir, options).map_err(|error| Failure::storage(&error))?;
+    for found in &damage {
+        tracing::error!(group = %found.group, what = found.what, "a damaged log is set aside and fetched again");
+    }
+    Ok(storage)
+}

@@ -1,0 +1,54 @@
+//! Batches that other people's code made: kafka-python's builder, each codec, the same records.
+//!
+//! Three records: `k1` with three headers (two of one key, one without a value), one without a
+//! key, and a tombstone `k3` whose timestamp is the smallest.
+
+use bytes::Bytes;
+
+/// Uncompressed, from an idempotent producer: id 4000000001, epoch 7, sequence 12.
+pub(super) const NONE: &str = "\
+     0000000000000000000000a90000000002cc0e8c150000000000020000018bcfe568000000018bcfe5680500\
+     000000ee6b280100070000000c000000037a000000046b315476616c75652d3176616c75652d3176616c7565\
+     2d3176616c75652d3176616c75652d3176616c75652d31060268023102680232026e0160000a02015476616c\
+     75652d3276616c75652d3276616c75652d3276616c75652d3276616c75652d3276616c75652d320010000104\
+     046b330100";
+
+/// Deflate in a gzip member.
+pub(super) const GZIP: &str = "\
+     0000000000000000000000740000000002d20725ae0001000000020000018bcfe568000000018bcfe56805ff\
+     ffffffffffffffffffffffffff000000031f8b0800eecb036b02ffab62606060c9360c294bcc294dd5352482\
+     6263ca6032046223a63cc604062e2646a85e2322280601064616966c634606007d74acbe78000000";
+
+/// Java's framing of snappy.
+pub(super) const SNAPPY: &str = "\
+     00000000000000000000007f00000000024b5c77800002000000020000018bcfe568000000018bcfe56805ff\
+     ffffffffffffffffffffffffff0000000382534e415050590000000001000000010000003a78387a00000004\
+     6b315476616c75652d318a070040060268023102680232026e0160000a02010d3c0032093c72070024001000\
+     0104046b330100";
+
+/// One LZ4 frame with its content size.
+pub(super) const LZ4: &str = "\
+     00000000000000000000008400000000026ca77a540003000000020000018bcfe568000000018bcfe56805ff\
+     ffffffffffffffffffffffffff0000000304224d1868407800000000000000813c000000ff007a000000046b\
+     315476616c75652d31070010f302060268023102680232026e0160000a02013c0012323c000f07000aa00010\
+     000104046b33010000000000";
+
+/// One zstd frame with its content size.
+pub(super) const ZSTD: &str = "\
+     0000000000000000000000730000000002dcaaded80004000000020000018bcfe568000000018bcfe56805ff\
+     ffffffffffffffffffffffffff0000000328b52ffd2078cd0100b4027a000000046b315476616c75652d3106\
+     0268023102680232026e0160000a0201320010000104046b3301000400e002c0f757d94264a903";
+
+/// The records alone, as one raw block of snappy: what clients in C send.
+pub(super) const RAW_SNAPPY_BLOCK: &str = "\
+     78387a000000046b315476616c75652d318a070040060268023102680232026e0160000a02010d3c0032093c\
+     720700240010000104046b330100";
+
+/// The bytes of a constant above.
+pub(super) fn bytes(hex: &str) -> Bytes {
+    let digits: Vec<u8> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
+    digits
+        .chunks(2)
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+        .collect()
+}

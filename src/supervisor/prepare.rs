@@ -1,0 +1,259 @@
+//! Everything before the first spawn: the spec that is stored or made, and its ports.
+//!
+//! A stored cluster keeps its nodes and ports; what was asked and contradicts them is refused.
+//! [`plan`] answers the same question without touching anything (`--dry-run`).
+
+use rand::RngCore;
+
+use super::directory::{Claim, ClaimedDir, ClusterDir, DirectoryError, claim, find};
+use super::ladder::Formation;
+use super::places::Places;
+use super::request::{Home, LaunchRequest, Links, PortWish, SearchWish};
+use crate::ports::{self, LeaseError, LockError, PlanError, PlanPolicy, PortLease, SearchPorts};
+use crate::spec::defaults::{MAX_RELAYED_NODES, NODES, PORT_BASE};
+use crate::spec::{ClusterId, ClusterSpec, PortPlan, Settings};
+
+/// Why a cluster cannot be prepared.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    /// Its directory.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// What was asked contradicts what is stored.
+    #[error("cluster {cluster} is stored with {stored}, and {asked} was asked for")]
+    Mismatch {
+        /// The cluster.
+        cluster: String,
+        /// What is stored: "3 nodes".
+        stored: String,
+        /// What was asked: "5 nodes".
+        asked: String,
+    },
+    /// Its ports.
+    #[error(transparent)]
+    Ports(#[from] LeaseError),
+    /// The directory of port locks.
+    #[error(transparent)]
+    Locks(#[from] LockError),
+}
+
+/// A cluster whose directory and ports are ours.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) claimed: ClaimedDir,
+    pub(super) spec: ClusterSpec,
+    pub(super) formation: Formation,
+    pub(super) lease: PortLease,
+    pub(super) links: Links,
+    /// What the user should know of it.
+    pub(super) notices: Vec<String>,
+}
+
+/// A claimed directory, or the one that somebody else has.
+pub(super) fn take(places: &Places, request: &LaunchRequest) -> Result<Claim, PrepareError> {
+    Ok(claim(places, &request.cluster, &request.home)?)
+}
+
+/// Makes or loads the spec and leases the ports.
+///
+/// A directory that was made for this and never got a spec is removed again.
+pub(super) fn prepare(
+    claimed: ClaimedDir,
+    request: &LaunchRequest,
+) -> Result<Prepared, PrepareError> {
+    match prepare_spec(claimed.dir(), request) {
+        Ok((spec, lease, notices)) => Ok(Prepared {
+            formation: formation(claimed.dir()),
+            links: if spec.direct {
+                Links::Direct
+            } else {
+                Links::Relayed
+            },
+            claimed,
+            spec,
+            lease,
+            notices,
+        }),
+        Err(error) => {
+            if matches!(claimed.dir().load_spec(), Ok(None)) && !is_set_aside(&error) {
+                claimed.wipe()?;
+            }
+            Err(error)
+        }
+    }
+}
+
+fn is_set_aside(error: &PrepareError) -> bool {
+    matches!(error, PrepareError::Directory(_))
+}
+
+fn formation(dir: &ClusterDir) -> Formation {
+    if dir.formed() {
+        Formation::Again
+    } else {
+        Formation::First
+    }
+}
+
+fn prepare_spec(
+    dir: &ClusterDir,
+    request: &LaunchRequest,
+) -> Result<(ClusterSpec, PortLease, Vec<String>), PrepareError> {
+    let locks = Places::port_locks()?;
+    let stored = dir.load_spec()?;
+    let mut notices = Vec::new();
+    let (mut spec, lease) = if let Some(spec) = stored.clone() {
+        check(&spec, request)?;
+        let lease = ports::lease(&locks, spec.ports.clone())?;
+        (spec, lease)
+    } else {
+        let nodes = usize::from(request.nodes.unwrap_or(NODES));
+        let acquired = ports::acquire(&locks, nodes, search(request), policy(request))?;
+        if acquired.moved_by > 0 {
+            notices.push(moved(acquired.moved_by));
+        }
+        (new_spec(request, acquired.lease.plan()), acquired.lease)
+    };
+    for (key, value) in request.settings.iter() {
+        let set = spec.settings.set(key, value);
+        set.expect("the settings of a request were checked when they were read");
+    }
+    let many = spec.nodes() > MAX_RELAYED_NODES;
+    if many && request.links == Links::Relayed {
+        notices.push(without_relays(spec.nodes()));
+    }
+    spec.direct = many || request.links == Links::Direct;
+    if stored.as_ref() != Some(&spec) {
+        dir.save_spec(&spec)?;
+    }
+    Ok((spec, lease, notices))
+}
+
+fn moved(by: u16) -> String {
+    format!("a port of the default plan is taken: all ports moved up by {by}")
+}
+
+fn without_relays(nodes: usize) -> String {
+    format!(
+        "{nodes} nodes are more than {MAX_RELAYED_NODES}: links go without relays, and `net` \
+         cannot break them"
+    )
+}
+
+fn new_spec(request: &LaunchRequest, plan: &PortPlan) -> ClusterSpec {
+    ClusterSpec {
+        name: request.cluster.to_string(),
+        id: ClusterId::random(),
+        secret: secret(),
+        ports: plan.clone(),
+        settings: Settings::default(),
+        direct: false,
+        ephemeral: request.home == Home::Ephemeral,
+    }
+}
+
+/// 32 random bytes in hex.
+fn secret() -> String {
+    use std::fmt::Write;
+    let mut bytes = [0; 32];
+    rand::rng().fill_bytes(&mut bytes);
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a string takes everything");
+        text
+    })
+}
+
+fn search(request: &LaunchRequest) -> SearchPorts {
+    match request.search {
+        SearchWish::Unsaid => SearchPorts::On,
+        SearchWish::Off => SearchPorts::Off,
+    }
+}
+
+fn policy(request: &LaunchRequest) -> PlanPolicy {
+    match request.ports {
+        PortWish::Unsaid => PlanPolicy::Default,
+        PortWish::Base(base) => PlanPolicy::Asked(base),
+        PortWish::Random => PlanPolicy::Random,
+    }
+}
+
+/// Refuses a request that contradicts a stored cluster.
+pub(super) fn check(spec: &ClusterSpec, request: &LaunchRequest) -> Result<(), PrepareError> {
+    let mismatch = |stored: String, asked: String| {
+        Err(PrepareError::Mismatch {
+            cluster: spec.name.clone(),
+            stored,
+            asked,
+        })
+    };
+    if let Some(nodes) = request.nodes.filter(|n| usize::from(*n) != spec.nodes()) {
+        return mismatch(format!("{} nodes", spec.nodes()), format!("{nodes}"));
+    }
+    let base = spec.ports.0[0].kafka;
+    if let PortWish::Base(asked) = request.ports
+        && asked != base
+    {
+        return mismatch(format!("port base {base}"), format!("{asked}"));
+    }
+    let has_search = spec.ports.0[0].search.is_some();
+    if request.search == SearchWish::Off && has_search {
+        return mismatch(String::from("search"), String::from("--no-search"));
+    }
+    if request.home == Home::Ephemeral && !spec.ephemeral {
+        let stored = String::from("data that is kept");
+        return mismatch(stored, String::from("--ephemeral"));
+    }
+    Ok(())
+}
+
+/// What a request would run, without touching anything.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DryRun {
+    /// The ports, where the plan is not moved.
+    pub ports: PortPlan,
+    /// The cluster's directory, when it exists.
+    pub directory: Option<ClusterDir>,
+    /// Whether the cluster is stored.
+    pub stored: bool,
+    /// How its links would go.
+    pub links: Links,
+}
+
+/// Answers what a request would run.
+pub fn dry_run(places: &Places, request: &LaunchRequest) -> Result<DryRun, PrepareError> {
+    let directory = find(places, &request.cluster);
+    let stored = directory
+        .as_ref()
+        .map(ClusterDir::load_spec)
+        .transpose()?
+        .flatten();
+    let ports = if let Some(spec) = &stored {
+        check(spec, request)?;
+        spec.ports.clone()
+    } else {
+        let nodes = usize::from(request.nodes.unwrap_or(NODES));
+        let base = match request.ports {
+            PortWish::Base(base) => base,
+            PortWish::Unsaid | PortWish::Random => PORT_BASE,
+        };
+        ports::plan(nodes, base, search(request)).map_err(LeaseError::from)?
+    };
+    let many = ports.0.len() > MAX_RELAYED_NODES;
+    Ok(DryRun {
+        links: if many { Links::Direct } else { request.links },
+        ports,
+        directory,
+        stored: stored.is_some(),
+    })
+}
+
+impl PrepareError {
+    /// Whether the number of nodes or the base itself is impossible.
+    pub fn plan_error(&self) -> Option<&PlanError> {
+        match self {
+            Self::Ports(LeaseError::Plan(error)) => Some(error),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What to tell a person when a supervisor could not start: the code, the facts, the advice.
+
+use serde_json::json;
+
+use super::directory::DirectoryError;
+use super::prepare::PrepareError;
+use super::run::StartError;
+use super::trouble::{Trouble, TroubleCode};
+use crate::ports::{LeaseError, PortTaken};
+
+impl StartError {
+    /// The same as it crosses a process wall.
+    pub fn trouble(&self) -> Trouble {
+        match self {
+            Self::Running(..) => Trouble::of(TroubleCode::AlreadyRunning, self),
+            Self::Prepare(error) => error.trouble(),
+            Self::Place(_) | Self::System { .. } | Self::Remove(_) => {
+                Trouble::of(TroubleCode::Precondition, self)
+                    .hint("chronik-dev doctor looks for the usual causes")
+            }
+        }
+    }
+}
+
+impl PrepareError {
+    /// The same as it crosses a process wall.
+    pub fn trouble(&self) -> Trouble {
+        match self {
+            Self::Directory(error) => directory(error),
+            Self::Mismatch { cluster, .. } => Trouble::of(TroubleCode::Usage, self)
+                .hint(format!("leave it out to start {cluster} as it is stored"))
+                .hint(format!(
+                    "chronik-dev down --wipe --cluster {cluster} removes it with its data"
+                ))
+                .hint("--cluster NAME makes another cluster beside it"),
+            Self::Ports(error) => ports(error),
+            Self::Locks(_) => Trouble::of(TroubleCode::Precondition, self),
+        }
+    }
+}
+
+fn directory(error: &DirectoryError) -> Trouble {
+    let trouble = Trouble::of(TroubleCode::Precondition, error);
+    match error {
+        DirectoryError::NotOurs(_) => {
+            trouble.hint("name a directory that is empty or does not exist")
+        }
+        DirectoryError::Elsewhere(path) => {
+            trouble.hint(format!("leave out --data-dir, or name {}", path.display()))
+        }
+        DirectoryError::Damaged { aside, .. } => trouble
+            .hint(format!(
+                "put a good copy in its place; the bad one is {}",
+                aside.display()
+            ))
+            .hint("or remove the cluster's directory by hand to begin anew"),
+        DirectoryError::Headless(path) => trouble
+            .hint("put the file back; it may have been set aside as .bad beside it")
+            .hint(format!(
+                "or remove {} by hand to begin anew",
+                path.display()
+            )),
+        DirectoryError::Version { .. } => {
+            trouble.hint("run the version of chronik-dev that wrote it, or make another cluster")
+        }
+        DirectoryError::Io { .. } | DirectoryError::Seal { .. } => trouble,
+    }
+}
+
+fn ports(error: &LeaseError) -> Trouble {
+    match error {
+        LeaseError::Taken(taken) => port_taken(Trouble::of(TroubleCode::PortTaken, error), taken),
+        LeaseError::Exhausted { last, .. } => {
+            port_taken(Trouble::of(TroubleCode::PortTaken, error), last)
+        }
+        LeaseError::Plan(_) => Trouble::of(TroubleCode::Usage, error),
+        LeaseError::Locks(_) | LeaseError::Socket { .. } => {
+            Trouble::of(TroubleCode::Precondition, error)
+        }
+    }
+}
+
+fn port_taken(trouble: Trouble, taken: &PortTaken) -> Trouble {
+    let holder = taken.holder.as_ref();
+    let details = json!({
+        "port": taken.port,
+        "service": taken.service,
+        "node": taken.node.0,
+        "holder": holder.map(|holder| json!({ "pid": holder.pid, "name": holder.name })),
+    });
+    trouble
+        .with_details(details)
+        .hint("chronik-dev ports shows who holds what")
+        .hint("end that process, or choose another base: --port-base PORT")
+}

@@ -390,7 +390,7 @@ fn every_file(root: &Path) -> Vec<PathBuf> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1500, ..ProptestConfig::default() })]
 
     /// One file of each class is harmed anywhere: each log is whole, or named.
     #[test]

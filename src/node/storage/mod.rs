@@ -32,6 +32,7 @@ mod sealed;
 mod segments;
 mod states;
 mod stats;
+mod synced;
 mod tail;
 mod terms;
 mod threads;

@@ -10,11 +10,12 @@ use std::io::{self, IoSlice};
 use std::sync::Arc;
 
 use super::checkpoint::{self, Checkpoint};
-use super::disk::Disk;
+use super::disk::{Disk, DiskFile};
 use super::group::{Group, directory, invalid};
 use super::handles::Handles;
 use super::record::{Change, Entry, Record};
 use super::row::{ROW, Row};
+use super::synced;
 use super::view::{LogView, Segment};
 use super::wal::{Maker, Mark};
 use super::{GroupId, LogPosition};
@@ -53,6 +54,7 @@ pub(super) struct Segments {
     directories_dirty: bool,
     /// The oldest file of the write-ahead log that was not retired.
     oldest_wal: u64,
+    note: Option<DiskFile>,
 }
 
 impl Segments {
@@ -67,6 +69,7 @@ impl Segments {
             removed: BTreeSet::new(),
             directories_dirty: false,
             oldest_wal: oldest,
+            note: None,
         }
     }
 
@@ -93,6 +96,21 @@ impl Segments {
                 written.group_seq = last;
             }
         }
+        Ok(())
+    }
+
+    /// Notes that a batch was synced, for a start after a kill: see [`synced`].
+    pub(super) fn note_synced(&mut self, batch: BatchId) -> io::Result<()> {
+        if batch.unsynced {
+            return Ok(());
+        }
+        let note = match self.note.take() {
+            Some(note) => note,
+            None if self.disk.exists(synced::PATH) => self.disk.file(synced::PATH)?,
+            None => self.disk.create(synced::PATH)?,
+        };
+        note.write_at(&synced::encode(batch.seq), 0)?;
+        self.note = Some(note);
         Ok(())
     }
 
@@ -146,7 +164,9 @@ impl Segments {
         written.names_dirty |= opens;
         let directory = directory(group);
         if opens {
-            self.directories_dirty |= self.disk.create_dir(&directory)?;
+            // A state may have made it, and not synced its name yet.
+            self.disk.create_dir(&directory)?;
+            self.directories_dirty |= written.view.segments.len() == 1;
         }
         let file = |name: String| {
             let path = format!("{directory}/{name}");

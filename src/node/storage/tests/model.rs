@@ -266,7 +266,7 @@ fn run(steps: &[(u32, Step)]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
 
     #[test]
     fn a_log_is_what_the_model_says(

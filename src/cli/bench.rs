@@ -74,7 +74,9 @@ pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
     }
     let warnings = match report.failed_attempts {
         0 => Vec::new(),
-        failed => vec![format!("{failed} attempts failed and were made again")],
+        failed => vec![format!(
+            "attempts that failed and were made again: {failed}"
+        )],
     };
     Ok(outcome.with_warnings(warnings))
 }

@@ -18,6 +18,7 @@ pub(super) struct Args {
 }
 
 /// Prints the script.
+#[expect(clippy::unnecessary_wraps, reason = "every command has this shape")]
 pub(super) fn run(_: &Context, args: &Args, mut command: clap::Command) -> CommandResult {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, "chronik-dev", &mut script);

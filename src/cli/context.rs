@@ -100,6 +100,10 @@ impl Context {
     }
 
     /// Runs a command that only waits for others, on this thread.
+    #[expect(
+        clippy::unused_self,
+        reason = "commands know one way to run: the context"
+    )]
     pub(super) fn block_on<T>(
         &self,
         work: impl Future<Output = Result<T, Failure>>,

@@ -51,12 +51,10 @@ pub(super) fn run(context: &Context, _: &Args) -> CommandResult {
 }
 
 async fn row(entry: Entry) -> Row {
-    let status = match entry.dir.is_locked() {
-        true => match ClusterHandle::connect(&places(), &entry.name).await {
-            Ok(handle) => handle.status().await.ok(),
-            Err(_) => None,
-        },
-        false => None,
+    // A stopped cluster has no status, and neither has one whose supervisor does not answer.
+    let status = match ClusterHandle::connect(&places(), &entry.name).await {
+        Ok(handle) => handle.status().await.ok(),
+        Err(_) => None,
     };
     // A damaged spec is named by the command that needs it; here the row stays blank.
     let spec = entry.dir.load_spec().ok().flatten();
@@ -90,11 +88,13 @@ impl Row {
     }
 
     fn nodes(&self) -> Option<usize> {
-        self.spec.as_ref().map(ClusterSpec::nodes)
+        let running = self.status.as_ref().map(|status| status.nodes.len());
+        running.or_else(|| self.spec.as_ref().map(ClusterSpec::nodes))
     }
 
     fn bootstrap(&self) -> Option<String> {
-        self.spec.as_ref().map(|spec| spec.ports.bootstrap())
+        let running = self.status.as_ref().map(|status| status.bootstrap.clone());
+        running.or_else(|| self.spec.as_ref().map(|spec| spec.ports.bootstrap()))
     }
 
     fn json(&self) -> Value {

@@ -97,12 +97,11 @@ async fn attend(
         tokio::select! {
             ended = child.wait() => return ended.map_err(failed),
             _ = interrupts.recv() => {}
-            event = launched.next() => match event {
-                Some(event) => report(context, &event),
-                None => {
-                    context.warn("the cluster's supervisor is gone");
-                    return child.wait().await.map_err(failed);
-                }
+            event = launched.next() => if let Some(event) = event {
+                report(context, &event);
+            } else {
+                context.warn("the cluster's supervisor is gone");
+                return child.wait().await.map_err(failed);
             },
         }
     }

@@ -3,21 +3,21 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use super::cluster::{ClusterArgs, places};
 use super::environment;
 use super::outcome::{Exit, Failure};
 use crate::client::CallError;
 use crate::client::bootstrap::{self, BootstrapError};
-use crate::spec::NodeId;
-use crate::supervisor::{ClusterDir, ClusterName, Places, find};
+use crate::spec::{NodeId, Ports};
+use crate::supervisor::{ClusterName, find, locate};
 
 /// What chooses the cluster.
 #[derive(Debug, clap::Args)]
 pub(super) struct TargetArgs {
-    /// The cluster's name
-    #[arg(long, value_name = "NAME", default_value = "dev")]
-    cluster: ClusterName,
-    /// Brokers of any Kafka-compatible cluster instead
-    #[arg(long, value_name = "HOST:PORT,...", conflicts_with = "cluster")]
+    #[command(flatten)]
+    cluster: ClusterArgs,
+    /// Brokers of any Kafka-compatible cluster; wins over --cluster
+    #[arg(long, value_name = "HOST:PORT,...")]
     bootstrap: Option<String>,
 }
 
@@ -47,43 +47,17 @@ impl TargetArgs {
     }
 
     fn stored(&self) -> Result<Target, Failure> {
-        let places = Places {
-            data_home: environment::data_home(),
-            runtime: environment::runtime_dir(),
-            temp: environment::temp_dir(),
-        };
-        let directory = find(&places, &self.cluster).ok_or_else(|| self.missing())?;
-        let spec = directory.load_spec().map_err(|error| {
-            let failure = Failure::new(Exit::Precondition, "PRECONDITION", error.to_string());
-            failure.caused_by(&error)
-        })?;
-        let spec = spec.ok_or_else(|| self.missing())?;
-        let address = |ports: &crate::spec::Ports| SocketAddr::from(([127, 0, 0, 1], ports.kafka));
+        let (places, name) = (places(), &self.cluster.cluster);
+        let spec = locate(&places, name)?;
+        let address = |ports: &Ports| SocketAddr::from(([127, 0, 0, 1], ports.kafka));
+        let data = find(&places, name).map(|directory| directory.node_data(NodeId(1)));
         Ok(Target {
             brokers: spec.ports.0.iter().map(address).collect(),
-            disk: disk(&directory),
-            name: Some(self.cluster.clone()),
+            disk: data
+                .filter(|data| data.is_dir())
+                .unwrap_or_else(environment::temp_dir),
+            name: Some(name.clone()),
         })
-    }
-
-    fn missing(&self) -> Failure {
-        let name = self.cluster.as_str();
-        Failure::new(
-            Exit::NoCluster,
-            "NO_CLUSTER",
-            format!("there is no cluster {name:?}"),
-        )
-        .hint(format!("chronik-dev up -d --cluster {name}"))
-        .hint("chronik-dev ls shows the clusters that there are")
-    }
-}
-
-fn disk(directory: &ClusterDir) -> PathBuf {
-    let data = directory.node_data(NodeId(1));
-    if data.is_dir() {
-        data
-    } else {
-        directory.path().to_owned()
     }
 }
 

@@ -16,8 +16,8 @@ use super::render::progress::Progress;
 use super::render::{self, tables};
 use crate::spec::{Settings, defaults};
 use crate::supervisor::{
-    Await, ClusterEvent, ClusterHandle, ClusterState, ClusterStatus, DryRun, Ended, Home,
-    LaunchRequest, Launched, Links, PortWish, SearchWish, Spawner, StartError, Trouble,
+    Await, ClusterDir, ClusterEvent, ClusterHandle, ClusterState, ClusterStatus, DryRun, Ended,
+    Home, LaunchRequest, Launched, Links, PortWish, SearchWish, Spawner, StartError, Trouble,
     TroubleCode, dry_run, find, launch, supervise, sweep,
 };
 
@@ -120,7 +120,7 @@ pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
     match (running, args.detach) {
         (true, _) => context.block_on(attach(context, args, &request)),
         (false, true) => context.block_on(detached(context, args, &request)),
-        (false, false) => foreground(context, args, request),
+        (false, false) => foreground(context, args, &request),
     }
 }
 
@@ -170,7 +170,7 @@ impl Args {
 }
 
 /// The supervisor is this process, until it is stopped.
-fn foreground(context: &Context, args: &Args, request: LaunchRequest) -> CommandResult {
+fn foreground(context: &Context, args: &Args, request: &LaunchRequest) -> CommandResult {
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
     let spawner =
         Spawner::own().map_err(|source| Failure::system("cannot find myself", &source))?;
@@ -187,7 +187,7 @@ fn foreground(context: &Context, args: &Args, request: LaunchRequest) -> Command
         Ok(Ended::Asked | Ended::Interrupted) => Ok(Outcome::printed()),
         Ok(Ended::Killed) => Ok(Outcome::printed().with_exit(Exit::Interrupted)),
         Ok(Ended::Failed(trouble)) => Err(trouble.into()),
-        Err(StartError::Running(..)) => context.block_on(attach(context, args, &request)),
+        Err(StartError::Running(..)) => context.block_on(attach(context, args, request)),
         Err(error) => Err(error.trouble().into()),
     }
 }
@@ -325,7 +325,7 @@ fn plan(context: &Context, request: &LaunchRequest) -> CommandResult {
         "stored": plan.stored,
         "nodes": plan.ports.0.len(),
         "bootstrap": plan.ports.bootstrap(),
-        "directory": plan.directory.as_ref().map(|dir| dir.path()),
+        "directory": plan.directory.as_ref().map(ClusterDir::path),
         "links": plan.links,
         "settings": request.settings,
         "ports": tables::planned(&plan.ports),

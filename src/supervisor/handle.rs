@@ -13,13 +13,12 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::control::{Acted, Action, Answer, Body, Request};
-use super::directory::{Claim, ClusterDir, claim, find};
+use super::directory::{Claim, ClusterDir, find, take_existing};
 use super::event::ClusterEvent;
 use super::lines::Lines;
 use super::name::ClusterName;
 use super::places::Places;
 use super::relay::Fault;
-use super::request::Home;
 use super::status::ClusterStatus;
 use super::trouble::{Trouble, TroubleCode};
 use crate::spec::ClusterSpec;
@@ -53,10 +52,12 @@ pub fn locate(places: &Places, name: &ClusterName) -> Result<ClusterSpec, Troubl
 /// Removes a stopped cluster with all its data.
 pub fn wipe(places: &Places, name: &ClusterName) -> Result<(), Trouble> {
     find_dir(places, name)?;
+    let entry = places.clusters().join(name.as_str());
     let refused = |error| Trouble::of(TroubleCode::Precondition, &error);
-    match claim(places, name, &Home::Default) {
-        Ok(Claim::Taken(claimed)) => claimed.wipe().map_err(refused),
-        Ok(Claim::Busy(dir)) => Err(locked(name, dir.path(), "it is still running")),
+    match take_existing(&entry) {
+        Ok(Some(Claim::Taken(claimed))) => claimed.wipe().map_err(refused),
+        Ok(None) => Ok(()),
+        Ok(Some(Claim::Busy(dir))) => Err(locked(name, dir.path(), "it is still running")),
         Err(error) => Err(refused(error)),
     }
 }

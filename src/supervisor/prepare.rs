@@ -100,7 +100,7 @@ fn prepare_spec(
     request: &LaunchRequest,
 ) -> Result<(ClusterSpec, PortLease, Vec<String>), PrepareError> {
     let locks = Places::port_locks()?;
-    let stored = dir.load_spec()?;
+    let stored = dir.load_or_set_aside()?;
     let mut notices = Vec::new();
     let (mut spec, lease) = if let Some(spec) = stored.clone() {
         check(&spec, request)?;

@@ -48,16 +48,17 @@ fn directory(error: &DirectoryError) -> Trouble {
         DirectoryError::Elsewhere(path) => {
             trouble.hint(format!("leave out --data-dir, or name {}", path.display()))
         }
-        DirectoryError::Damaged { aside, .. } => trouble
+        DirectoryError::Damaged { .. } => trouble.hint("chronik-dev up sets it aside"),
+        DirectoryError::SetAside { aside, .. } => trouble
             .hint(format!(
                 "put a good copy in its place; the bad one is {}",
                 aside.display()
             ))
-            .hint("or remove the cluster's directory by hand to begin anew"),
+            .hint("or chronik-dev down --wipe, to begin anew without its data"),
         DirectoryError::Headless(path) => trouble
             .hint("put the file back; it may have been set aside as .bad beside it")
             .hint(format!(
-                "or remove {} by hand to begin anew",
+                "or chronik-dev down --wipe, to begin anew without the data in {}",
                 path.display()
             )),
         DirectoryError::Version { .. } => {

@@ -12,9 +12,9 @@ use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::actor::{Ended, Event, MAX_EVENTS, MAX_NEWS, Supervisor, Wiring};
+use super::actor::{Ended, Event, MAX_EVENTS, MAX_NEWS, Remains, Supervisor, Wiring};
 use super::control::server::{ControlSocket, Desk};
-use super::directory::{Claim, ClaimedDir, ClusterDir, DirectoryError};
+use super::directory::{Claim, ClusterDir, DirectoryError};
 use super::event::ClusterEvent;
 use super::places::{PlaceError, Places};
 use super::prepare::{PrepareError, Prepared, prepare, take};
@@ -120,14 +120,8 @@ async fn run(
         view,
     };
     let supervisor = Supervisor::new(prepared, relays, spawner, (&request, began), wiring);
-    let (ended, claimed, lease) = supervisor.run().await;
-    drop(lease);
-    let removed = if is_ephemeral(&claimed) {
-        claimed.wipe()
-    } else {
-        drop(claimed);
-        Ok(())
-    };
+    let (ended, remains) = supervisor.run().await;
+    let removed = clear(remains);
     last_words(&news, &ended);
     helpers.shutdown().await;
     removed.map_err(StartError::Remove)?;
@@ -167,8 +161,12 @@ fn relays(prepared: &Prepared) -> Result<Option<Relays>, StartError> {
     }
 }
 
-fn is_ephemeral(claimed: &ClaimedDir) -> bool {
-    matches!(claimed.dir().load_spec(), Ok(Some(spec)) if spec.ephemeral)
+/// Gives the ports and the lock back, and removes what was ephemeral.
+fn clear(remains: Remains) -> Result<(), DirectoryError> {
+    if remains.ephemeral {
+        return remains.claimed.wipe();
+    }
+    Ok(())
 }
 
 /// The picture before the actor's first one.

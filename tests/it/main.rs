@@ -1,1 +1,5 @@
 //! The one integration binary.
+
+mod import_law;
+mod lifecycle;
+mod user;

@@ -6,10 +6,11 @@
 //! print plain lines.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::Style;
 use super::clock::timestamp;
@@ -110,8 +111,13 @@ impl Progress {
     fn text(&self, event: &ClusterEvent) -> Option<String> {
         let live = self.live.is_some();
         match event {
-            ClusterEvent::NodeSpawned { .. } | ClusterEvent::NodeWaits { .. } if live => None,
-            ClusterEvent::NodeReady { .. } if live => None,
+            ClusterEvent::NodeSpawned { .. }
+            | ClusterEvent::NodeWaits { .. }
+            | ClusterEvent::NodeReady { .. }
+                if live =>
+            {
+                None
+            }
             ClusterEvent::PhasePassed { .. } if self.context.talk < Talk::Verbose => None,
             // The READY line and the error say it.
             ClusterEvent::Ready { .. } | ClusterEvent::Failed { .. } => None,
@@ -150,7 +156,7 @@ pub(in crate::cli) fn describe(event: &ClusterEvent, style: Style) -> Option<Str
         } => {
             format!("{node}: {}: {exit}", style.red("✗ died"))
         }
-        ClusterEvent::NodeExited { node, exit, .. } => format!("{node}: ✗ exited: {exit}"),
+        ClusterEvent::NodeExited { node, exit, .. } => format!("{node}: ○ exited: {exit}"),
         ClusterEvent::LeaderChanged {
             leader: Some(leader),
             term,
@@ -217,8 +223,13 @@ impl Drop for Live {
 }
 
 fn bar(node: NodeId) -> ProgressBar {
-    let template = "{prefix:>8}  {wide_msg} {elapsed_precise}";
+    let template = "{prefix:>8}  {wide_msg} {took:>6}";
+    let took = |state: &ProgressState, text: &mut dyn Write| {
+        // A string takes everything.
+        drop(write!(text, "{:.1}s", state.elapsed().as_secs_f64()));
+    };
     let style = ProgressStyle::with_template(template).expect("the template is ours");
+    let style = style.with_key("took", took);
     ProgressBar::new_spinner()
         .with_style(style)
         .with_prefix(node.to_string())
@@ -251,6 +262,6 @@ mod tests {
         };
         let say = |event| describe(&event, Style::plain()).unwrap();
         assert_eq!(say(exited(true)), "node-2: ✗ died: killed by SIGKILL");
-        assert_eq!(say(exited(false)), "node-2: ✗ exited: killed by SIGKILL");
+        assert_eq!(say(exited(false)), "node-2: ○ exited: killed by SIGKILL");
     }
 }

@@ -62,11 +62,6 @@ impl Style {
         self.live
     }
 
-    /// Whether text is coloured.
-    pub(in crate::cli) fn colored(self) -> bool {
-        self.colored
-    }
-
     /// Trouble.
     pub(in crate::cli) fn red(self, text: &str) -> String {
         self.paint(text, Paint::new().red().bold())

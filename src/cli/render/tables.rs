@@ -103,7 +103,7 @@ fn node_state(node: &NodeView, style: Style) -> String {
         "starting" => style.cyan("◌ starting"),
         "paused" => style.yellow("‖ paused"),
         "exited" if node.died => style.red("✗ died"),
-        "exited" => style.dim("✗ exited"),
+        "exited" => style.dim("○ exited"),
         other => format!("○ {other}"),
     }
 }

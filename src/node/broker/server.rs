@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use tracing::{debug, error, warn};
+use tracing::{debug, error, info, warn};
 
 use super::connection::{self, Ended, Service, Shared};
 use super::stats::BrokerStats;
@@ -102,7 +102,7 @@ async fn serve_one<S: Service>(
     match ended {
         Ended::TooLarge(_) | Ended::Rejected(_) | Ended::Late(_) => {
             stats.faulty.add(1);
-            debug!(%client, reason = %ended, "connection closed");
+            info!(%client, reason = %ended, "connection closed");
         }
         Ended::ByClient | Ended::ByShutdown | Ended::Socket(_) => {}
     }

@@ -33,6 +33,8 @@ pub(super) const MEMBERS: usize = 1_000;
 pub(super) const PROTOCOLS: usize = 64;
 /// Bytes of metadata that all members of a group offer together, over all strategies.
 pub(super) const GROUP_METADATA: usize = 16 << 20;
+/// Bytes of metadata and assignments of all members of one coordinator partition.
+pub(super) const PARTITION_METADATA: usize = 64 << 20;
 /// Bytes of one record: Kafka's default for `max.message.bytes` of `__consumer_offsets`.
 pub(super) const RECORD: usize = 1_048_000;
 /// Appends that wait for the one in flight; beyond, commits are told to come back.
@@ -60,3 +62,4 @@ pub(super) const LOAD_CHUNK: usize = 1 << 20;
 
 const _: () = assert!(MIN_SESSION.as_millis() < MAX_SESSION.as_millis());
 const _: () = assert!(RECORD < GROUP_METADATA);
+const _: () = assert!(GROUP_METADATA < PARTITION_METADATA);

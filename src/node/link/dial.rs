@@ -45,8 +45,8 @@ pub(super) struct Standing {
     pub(super) answers: Streaming<Batch>,
     /// What the peer said.
     pub(super) greeting: Greeting,
-    /// The connection lives as long as this.
-    pub(super) crew: Crew,
+    #[expect(dead_code, reason = "the connection lives as long as its crew")]
+    crew: Crew,
 }
 
 /// Makes one attempt; ends in time.

@@ -104,7 +104,7 @@ mod tests {
         let found: Vec<u32> = (0..=20)
             .filter_map(|number| service(number).map(|service| service as u32))
             .collect();
-        assert_eq!(found, (1..=9).collect::<Vec<u32>>());
+        assert_eq!(found, (1..=Service::Await as u32).collect::<Vec<u32>>());
     }
 
     #[test]

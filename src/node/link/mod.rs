@@ -35,7 +35,7 @@ use crate::spec::{BootId, GroupId, NodeId, NodeSpec};
 /// Aborted tasks end at their next wake-up; one that does not is not waited for.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(1);
 
-/// What a frame is for; the numbers are the wire's.
+/// What a frame is for; the numbers are the wire's. A new one joins the list in `frame`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u32)]
 pub(in crate::node) enum Service {

@@ -67,6 +67,7 @@ impl Replica {
         let mut peers = self.around.peers.clone();
         let mut ticks = self.around.ticks.clone();
         let mut blank_term = self.blank_term.clone();
+        let mut progress = self.group.watch_progress();
         loop {
             let catching_up = self.leads() && self.isr.len() < self.group.voters().len();
             let alive = tokio::select! {
@@ -79,7 +80,7 @@ impl Replica {
                 changed = blank_term.changed() => changed.is_ok(),
                 changed = peers.changed() => changed.is_ok(),
                 changed = ticks.changed() => { self.tick(*ticks.borrow()); changed.is_ok() }
-                () = self.group.progress(), if catching_up => true,
+                alive = progress.changed(), if catching_up => alive,
             };
             if !alive {
                 return;

@@ -9,6 +9,8 @@ use bytes::Bytes;
 use openraft::async_runtime::watch::WatchReceiver;
 use openraft::errors::RaftError;
 use openraft::impls::ProgressResponder;
+use openraft::metrics::RaftDataMetrics;
+use openraft::type_config::alias::WatchReceiverOf;
 use openraft::{Raft, ReadPolicy, ServerState};
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
@@ -195,11 +197,12 @@ impl Group {
             .collect()
     }
 
-    /// Ends when replication has moved on.
-    pub(in crate::node) async fn progress(&self) {
+    /// Follows how far replication has come.
+    pub(in crate::node) fn watch_progress(&self) -> Progress {
         let mut metrics = self.raft.data_metrics();
-        // The sender lives as long as the group; an error ends the wait all the same.
-        drop(metrics.changed().await);
+        // What a new receiver has not seen yet is not news.
+        metrics.borrow_and_update();
+        Progress(metrics)
     }
 
     /// The last index that is known here to be committed.
@@ -286,6 +289,16 @@ impl Group {
 
     pub(in crate::node::raft) fn raft(&self) -> &Raft<Types, Machine> {
         &self.raft
+    }
+}
+
+/// Replication as it moves on.
+pub(in crate::node) struct Progress(WatchReceiverOf<Types, RaftDataMetrics<Types>>);
+
+impl Progress {
+    /// Waits for the next move; `false` when the group is gone.
+    pub(in crate::node) async fn changed(&mut self) -> bool {
+        self.0.changed().await.is_ok()
     }
 }
 

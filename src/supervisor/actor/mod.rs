@@ -109,6 +109,13 @@ pub(super) struct Supervisor {
     view: watch::Sender<Arc<ClusterStatus>>,
 }
 
+/// What is left of a cluster that has stopped: its ports and its directory, still ours.
+pub(super) struct Remains {
+    pub(super) claimed: ClaimedDir,
+    pub(super) ephemeral: bool,
+    _lease: PortLease,
+}
+
 /// The ends of the channels by which others meet the actor.
 pub(super) struct Wiring {
     pub(super) events: mpsc::Sender<Event>,
@@ -153,7 +160,7 @@ impl Supervisor {
     }
 
     /// Starts every node and runs until all of them are gone.
-    pub(super) async fn run(mut self) -> (Ended, ClaimedDir, PortLease) {
+    pub(super) async fn run(mut self) -> (Ended, Remains) {
         self.watch_faults();
         self.pass(super::event::PhaseName::Prepared);
         self.start_all();
@@ -161,7 +168,12 @@ impl Supervisor {
             self.climb();
             self.publish();
             if let Some(ended) = self.ended() {
-                return (ended, self.claimed, self.lease);
+                let remains = Remains {
+                    claimed: self.claimed,
+                    ephemeral: self.spec.ephemeral,
+                    _lease: self.lease,
+                };
+                return (ended, remains);
             }
             let deadline = self.next_deadline();
             tokio::select! {

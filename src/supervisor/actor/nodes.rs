@@ -18,8 +18,13 @@ use crate::supervisor::slot::Asked;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SpawnError {
     /// Its files.
-    #[error(transparent)]
-    Directory(#[from] DirectoryError),
+    #[error("cannot prepare {node}")]
+    Files {
+        /// The node.
+        node: NodeId,
+        /// Which file, and why.
+        source: DirectoryError,
+    },
     /// The system refused the process.
     #[error("cannot spawn {node}")]
     Spawn {
@@ -34,13 +39,8 @@ impl Supervisor {
     /// Spawns every node; spec files are written before the first one.
     pub(super) fn start_all(&mut self) {
         let ids: Vec<NodeId> = self.spec.node_ids().collect();
-        let written = ids.iter().try_for_each(|id| {
-            let spec = self.node_spec(*id);
-            self.claimed.dir().write_node_spec(&spec).map(drop)
-        });
-        let started = written
-            .map_err(SpawnError::from)
-            .and_then(|()| ids.iter().try_for_each(|id| self.spawn(*id)));
+        let written = ids.iter().try_for_each(|id| self.write_spec(*id));
+        let started = written.and_then(|()| ids.iter().try_for_each(|id| self.spawn(*id)));
         if let Err(error) = started {
             self.fail_to_spawn(&error);
         }
@@ -48,14 +48,21 @@ impl Supervisor {
 
     /// Starts a node that has no process.
     pub(super) fn start(&mut self, node: NodeId) -> Result<(), SpawnError> {
-        let spec = self.node_spec(node);
-        self.claimed.dir().write_node_spec(&spec)?;
+        self.write_spec(node)?;
         self.spawn(node)
+    }
+
+    fn write_spec(&self, node: NodeId) -> Result<(), SpawnError> {
+        let written = self.claimed.dir().write_node_spec(&self.node_spec(node));
+        written
+            .map(drop)
+            .map_err(|source| SpawnError::Files { node, source })
     }
 
     fn spawn(&mut self, node: NodeId) -> Result<(), SpawnError> {
         let dir = self.claimed.dir();
-        let log = dir.open_node_log(node)?;
+        let log = dir.open_node_log(node);
+        let log = log.map_err(|source| SpawnError::Files { node, source })?;
         let log_from = log.metadata().map_or(0, |found| found.len());
         let spec = dir.node_spec(node);
         let process = self.spawner.node(Path::new(&spec), log);
@@ -202,11 +209,10 @@ impl Supervisor {
             exit,
             unasked,
         });
-        if unasked && self.forming.is_some() {
-            self.fail_by_death(node, exit);
-        }
         if self.stopping.is_some() {
             self.tell_who_runs();
+        } else if unasked && self.forming.is_some() {
+            self.fail_by_death(node, exit);
         }
     }
 

@@ -99,7 +99,7 @@ pub(in crate::supervisor) fn claim(
 }
 
 /// Takes a directory that exists.
-pub(super) fn take_existing(entry: &Path) -> Result<Option<Claim>, DirectoryError> {
+pub(in crate::supervisor) fn take_existing(entry: &Path) -> Result<Option<Claim>, DirectoryError> {
     let path = canonical(entry)?;
     take(ClusterDir { path }, entry)
 }

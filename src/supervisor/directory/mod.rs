@@ -21,7 +21,7 @@ use crate::spec::{ClusterSpec, NodeId, NodeSpec, SealError, seal, unseal};
 
 pub(super) use catalog::abandoned;
 pub use catalog::{Entry, find, list, sweep};
-pub(super) use claim::{Claim, ClaimedDir, claim};
+pub(super) use claim::{Claim, ClaimedDir, claim, take_existing};
 
 const MARKER: &str = ".chronik-dev";
 const SPEC: &str = "cluster.json";
@@ -46,9 +46,17 @@ pub enum DirectoryError {
     /// The name belongs to a cluster in another directory.
     #[error("a cluster of this name lives in {}", .0.display())]
     Elsewhere(PathBuf),
-    /// A state file is damaged; it was set aside.
-    #[error("{} cannot be believed and was set aside as {}", path.display(), aside.display())]
+    /// A state file is damaged.
+    #[error("{} cannot be believed", path.display())]
     Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: SealError,
+    },
+    /// A state file was damaged, and was set aside.
+    #[error("{} cannot be believed and was set aside as {}", path.display(), aside.display())]
+    SetAside {
         /// The file.
         path: PathBuf,
         /// Where it is now.
@@ -151,7 +159,15 @@ impl ClusterDir {
             Err(source @ SealError::Version { .. }) => {
                 Err(DirectoryError::Version { path, source })
             }
-            Err(source) => Err(set_aside(path, source)),
+            Err(source) => Err(DirectoryError::Damaged { path, source }),
+        }
+    }
+
+    /// The same for the holder of the lock, who sets a damaged spec aside.
+    pub(super) fn load_or_set_aside(&self) -> Result<Option<ClusterSpec>, DirectoryError> {
+        match self.load_spec() {
+            Err(DirectoryError::Damaged { path, source }) => Err(set_aside(path, source)),
+            other => other,
         }
     }
 
@@ -211,7 +227,7 @@ fn set_aside(path: PathBuf, source: SealError) -> DirectoryError {
         .find(|candidate| !candidate.exists())
         .expect("the counter does not end");
     match std::fs::rename(&path, &aside) {
-        Ok(()) => DirectoryError::Damaged {
+        Ok(()) => DirectoryError::SetAside {
             path,
             aside,
             source,

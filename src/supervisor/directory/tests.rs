@@ -64,8 +64,14 @@ fn a_spec_survives_and_a_damaged_one_is_set_aside() {
     let mut text = std::fs::read_to_string(dir.spec_file()).unwrap();
     text.truncate(40);
     std::fs::write(dir.spec_file(), text).unwrap();
-    let error = dir.load_spec().unwrap_err();
-    let DirectoryError::Damaged { aside, .. } = error else {
+    let looked = dir.load_spec();
+    assert!(matches!(looked, Err(DirectoryError::Damaged { .. })));
+    assert!(
+        dir.spec_file().exists(),
+        "only the holder of the lock sets aside"
+    );
+    let error = dir.load_or_set_aside().unwrap_err();
+    let DirectoryError::SetAside { aside, .. } = error else {
         panic!("{error}")
     };
     assert!(aside.ends_with("cluster.json.bad") && aside.exists());

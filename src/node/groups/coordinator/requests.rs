@@ -18,6 +18,9 @@ impl Coordinator {
         now: Now,
         fx: &mut Effects,
     ) {
+        if let Err(code) = self.check_weight(&join) {
+            return fx.refuse_join(join.ticket, code, &join.member_id);
+        }
         if !self.groups.contains_key(id) {
             let founded = if join.member_id.is_empty() {
                 self.found(id, now)
@@ -131,6 +134,14 @@ impl Coordinator {
             done: Done::Offsets { changes, ticket },
         });
         Ok(())
+    }
+
+    /// Whether there is room for what the member offers, over all groups.
+    fn check_weight(&self, join: &Join) -> Result<(), ResponseError> {
+        let offered: usize = join.protocols.iter().map(|it| it.metadata.len()).sum();
+        let held: usize = self.groups.values().map(Group::weight).sum();
+        let fits = (offered + held <= limits::PARTITION_METADATA).then_some(());
+        fits.ok_or(ResponseError::GroupMaxSizeReached)
     }
 
     fn found(&mut self, id: &str, now: Now) -> Result<(), ResponseError> {

@@ -351,6 +351,40 @@ fn a_commit_of_nothing_is_answered_at_once() {
 }
 
 #[test]
+fn all_groups_together_have_room_for_so_much_metadata() {
+    let mut bench = Bench::new();
+    let join = |ticket, bytes| Join {
+        ticket,
+        version: 3,
+        member_id: String::new(),
+        fresh_id: "m".into(),
+        instance: None,
+        client_id: "c".into(),
+        client_host: "/h".into(),
+        session_timeout: Duration::from_secs(10),
+        rebalance_timeout: Duration::from_mins(1),
+        protocol_type: "consumer".into(),
+        protocols: vec![Protocol {
+            name: "range".into(),
+            metadata: Bytes::from(vec![0; bytes]),
+        }],
+    };
+    let most = limits::GROUP_METADATA;
+    let groups = limits::PARTITION_METADATA / most;
+    let mut joined = Vec::new();
+    for number in 0..=groups {
+        let ticket = bench.ticket();
+        let id = format!("g{number}");
+        bench
+            .coordinator
+            .join(&id, join(ticket, most), bench.now, &mut bench.fx);
+        joined.push(matches!(bench.answer(ticket), Some(Answer::Join(Ok(_)))));
+    }
+    assert_eq!(joined.iter().filter(|joined| **joined).count(), groups);
+    assert!(!joined[groups]);
+}
+
+#[test]
 fn offsets_expire_when_the_group_has_been_empty_for_long() {
     let mut bench = Bench::new();
     bench.stable("g");

@@ -201,6 +201,12 @@ impl Group {
         self.members.values()
     }
 
+    /// Bytes that its members hold: what they offer and what they were assigned.
+    pub(in crate::node::groups) fn weight(&self) -> usize {
+        let weight = |member: &Member| member.metadata_len() + member.assignment.len();
+        self.members.values().map(weight).sum()
+    }
+
     /// Whether no member is left.
     pub(in crate::node::groups) fn is_empty(&self) -> bool {
         self.state == State::Empty

@@ -75,17 +75,18 @@ impl<L: OffsetsLog> Shard<L> {
     /// Loads until it succeeds: a log that cannot be read now is asked again.
     async fn come_alive(&self, epoch: i32) -> Progress {
         self.phase.send_replace(Phase::Loading);
+        let partition = self.log.index();
         let began = Instant::now();
         let (coordinator, next) = loop {
             match self.load().await {
                 Ok(loaded) => break loaded,
-                Err(error) => tracing::warn!(%error, "cannot load the groups of a partition"),
+                Err(error) => tracing::warn!(partition, %error, "cannot load the groups"),
             }
             tokio::time::sleep(limits::LOAD_RETRY).await;
         };
         let groups = coordinator.groups().count();
         let took = began.elapsed();
-        tracing::info!(epoch, groups, ?took, "loaded the groups of a partition");
+        tracing::info!(partition, epoch, groups, ?took, "loaded the groups");
         *self.lock() = Some(Live::new(epoch, coordinator));
         self.phase.send_replace(Phase::Live { epoch });
         let in_doubt = false;

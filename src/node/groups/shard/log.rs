@@ -13,6 +13,8 @@ use crate::node::partition::{Acks, Appended, Offsets, Partition, Serving};
 pub(in crate::node::groups) trait OffsetsLog:
     Send + Sync + 'static
 {
+    /// The partition's index.
+    fn index(&self) -> i32;
     /// What this replica may do right now.
     fn serving(&self) -> Serving;
     /// Changes when that may have changed.
@@ -31,6 +33,10 @@ pub(in crate::node::groups) trait OffsetsLog:
 }
 
 impl OffsetsLog for Partition {
+    fn index(&self) -> i32 {
+        Partition::index(self)
+    }
+
     fn serving(&self) -> Serving {
         Partition::serving(self)
     }

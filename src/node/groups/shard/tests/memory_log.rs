@@ -134,6 +134,10 @@ fn end(batch: &[u8]) -> i64 {
 }
 
 impl OffsetsLog for MemoryLog {
+    fn index(&self) -> i32 {
+        0
+    }
+
     fn serving(&self) -> Serving {
         *self.serving.borrow()
     }

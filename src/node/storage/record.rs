@@ -175,6 +175,13 @@ impl Head {
         })
     }
 
+    /// What would be the batch's number, unchecked.
+    pub(super) fn batch_seq(bytes: &[u8]) -> Option<u64> {
+        bytes
+            .get(..HEAD)
+            .map(|bytes| u64::from_le_bytes(field(bytes, 8)))
+    }
+
     /// Bytes of the record in the file, padding included.
     pub(super) fn size(&self) -> usize {
         HEAD + padded(self.payload_len as usize)

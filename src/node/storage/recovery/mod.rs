@@ -328,7 +328,7 @@ impl Recovery {
             position: wal::START,
             seq: 0,
         };
-        let found = self.reader.behind(beginning)?;
+        let found = self.reader.behind(beginning, u64::MAX)?;
         let mut seq = self.proven;
         for id in self.proofs.keys().copied().collect::<Vec<_>>() {
             self.fail(id, what.to_owned());

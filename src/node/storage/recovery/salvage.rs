@@ -15,6 +15,9 @@ use crate::node::storage::segments::BatchId;
 use crate::node::storage::wal::{Mark, START};
 use crate::spec::SyncMode;
 
+/// More batches than the files of a write-ahead log can hold behind their last checkpoint.
+const MAX_AHEAD: u64 = 1 << 26;
+
 /// Where the whole batches end, and what is known about that.
 pub(super) struct End {
     pub(super) mark: Mark,
@@ -29,7 +32,8 @@ pub(super) struct End {
 impl Recovery {
     /// Decides between a torn tail and damage. Returns where the write-ahead log goes on.
     pub(super) fn judge(&mut self, end: &End) -> io::Result<Mark> {
-        let found = self.reader.behind(end.mark)?;
+        let newest = end.mark.seq.saturating_add(MAX_AHEAD);
+        let found = self.reader.behind(end.mark, newest)?;
         let proven = self.proven;
         let flags = found.iter().find(|found| found.head.kind == BATCH);
         let unsynced = (end.unsynced)

@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 
 use super::broker::Broker;
 use super::cluster::{
-    Cluster, Foundation, PeerRequests, Readiness, run_control, run_hosting, run_readiness,
+    Cluster, Door, Foundation, PeerRequests, Readiness, run_control, run_hosting, run_readiness,
 };
 use super::http;
 use super::identity::{self, Births};
@@ -72,7 +72,8 @@ struct Node {
     cluster: Cluster,
     broker: Broker,
     leaving: watch::Sender<bool>,
-    serve: watch::Receiver<bool>,
+    open: watch::Receiver<bool>,
+    opened: watch::Sender<bool>,
 }
 
 /// Runs the node until it leaves.
@@ -91,7 +92,10 @@ pub(in crate::node) async fn live(spec: NodeSpec) -> Result<(), Failure> {
     check_ports(&spec)?;
     let node = start(spec).await?;
     let (stop, stopped) = watch::channel(false);
-    let broker = node.broker.clone().run(node.serve.clone(), stopped);
+    let broker = node
+        .broker
+        .clone()
+        .run(node.open.clone(), node.opened.clone(), stopped);
     tokio::pin!(broker);
     let farewell = tokio::select! {
         farewell = life::farewell(has_parent) => {
@@ -191,8 +195,13 @@ async fn start(spec: NodeSpec) -> Result<Node, Failure> {
     tasks.spawn(run_hosting(cluster.clone()));
     tasks.spawn(run_control(cluster.clone(), ticks, blank_term));
     let (ready, ready_seen) = watch::channel(Readiness::NotReady("to start".to_owned()));
-    let (serve, serve_seen) = watch::channel(false);
-    tasks.spawn(run_readiness(cluster.clone(), Reporter, serve, ready));
+    let (open, open_seen) = watch::channel(false);
+    let (opened, opened_seen) = watch::channel(false);
+    let door = Door {
+        open,
+        opened: opened_seen,
+    };
+    tasks.spawn(run_readiness(cluster.clone(), Reporter, door, ready));
     let broker = Broker::new(cluster.clone());
     let stats = Arc::clone(broker.stats());
     let face = http::Face::new(cluster.clone(), stats, ready_seen, leaving_seen);
@@ -202,7 +211,8 @@ async fn start(spec: NodeSpec) -> Result<Node, Failure> {
         cluster,
         broker,
         leaving,
-        serve: serve_seen,
+        open: open_seen,
+        opened,
     })
 }
 

@@ -144,7 +144,7 @@ async fn leave(
         // Still serving: the broker's future runs on while leaderships move.
         tokio::pin!(broker);
         tokio::select! {
-            () = hand_over(node.cluster.host(), node.cluster.links()) => {}
+            () = hand_over(node.cluster.host(), node.cluster.links(), node.cluster.claims()) => {}
             error = &mut broker => tracing::warn!(error, "the listeners closed early"),
         }
         stop.send_replace(true);

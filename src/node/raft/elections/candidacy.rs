@@ -104,6 +104,8 @@ pub(super) struct Candidacy {
     /// When the exchange is over; `None` until this node sees the loss itself.
     decide_at: Option<Instant>,
     stand_at: Option<Instant>,
+    /// The highest term of which this candidacy knows what came of it.
+    term: u64,
 }
 
 impl Candidacy {
@@ -114,6 +116,16 @@ impl Candidacy {
             since: now,
             decide_at: None,
             stand_at: None,
+            term: 0,
+        }
+    }
+
+    /// Gives way to an election in a `term` that is newer than the `claimed` one and than this
+    /// node's own stand: to stand against a vote just granted would only depose who wins it.
+    pub(super) fn give_way(&mut self, term: u64, claimed: u64, now: Instant, jitter: f64) {
+        if term > self.term.max(claimed) {
+            self.term = term;
+            self.stand_at = Some(now + RETRY.mul_f64(1.0 + jitter));
         }
     }
 
@@ -178,10 +190,11 @@ impl Candidacy {
         self.stand_at.is_some_and(|at| now >= at)
     }
 
-    /// Starts over after a stand; `jitter` is in 0..1.
-    pub(super) fn again(&mut self, now: Instant, jitter: f64) {
+    /// Starts over after a stand in `term`; `jitter` is in 0..1.
+    pub(super) fn again(&mut self, term: u64, now: Instant, jitter: f64) {
         self.ends.clear();
         self.told.clear();
+        self.term = self.term.max(term);
         self.stand_at = Some(now + RETRY.mul_f64(1.0 + jitter));
     }
 
@@ -294,6 +307,31 @@ mod tests {
         longer.note(NodeId(3), end(1, 90));
         longer.decide(now, &view(2, &peers, 1), end(2, 8));
         assert!(longer.due(now));
+    }
+
+    #[test]
+    fn an_election_under_way_is_given_time_once() {
+        let now = Instant::now();
+        let mut candidacy = opened(now);
+        let peers = table(&[(1, peer(false, &[])), (3, peer(true, &[2, 3]))]);
+        candidacy.give_way(6, 5, now, 0.0);
+        candidacy.decide(now + EXCHANGE, &view(2, &peers, 1), end(2, 8));
+        assert!(!candidacy.due(now + EXCHANGE));
+        candidacy.give_way(6, 5, now + RETRY, 0.0);
+        assert!(candidacy.due(now + RETRY));
+    }
+
+    #[test]
+    fn nobody_gives_way_to_the_dead_leader_or_to_itself() {
+        let now = Instant::now();
+        let mut candidacy = opened(now);
+        let peers = table(&[(1, peer(false, &[])), (3, peer(true, &[2, 3]))]);
+        candidacy.give_way(5, 5, now, 0.0);
+        candidacy.decide(now + EXCHANGE, &view(2, &peers, 1), end(2, 8));
+        assert!(candidacy.due(now + EXCHANGE));
+        candidacy.again(6, now, 0.0);
+        candidacy.give_way(6, 5, now + RETRY, 0.0);
+        assert!(candidacy.due(now + RETRY));
     }
 
     #[test]

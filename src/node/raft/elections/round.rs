@@ -157,17 +157,23 @@ impl Elections {
                 self.close(group.id(), now);
                 continue;
             }
+            let (term, claimed) = (group.standing().term, self.claimed(&group));
             let candidacy = self
                 .open
                 .entry(group.id())
                 .or_insert_with(|| Candidacy::heard_of(now));
             candidacy.opens(now, &view);
+            candidacy.give_way(term, claimed, now, rand::random());
+            candidacy.decide(now, &view, end);
+            let due = candidacy.due(now);
+            if due {
+                candidacy.again(term + 1, now, rand::random());
+            }
+            // Said again with a stand: it wakes who has stepped down because of one.
             for peer in candidacy.to_tell(&view) {
                 to_tell.entry(peer).or_default().push((group.id(), end));
             }
-            candidacy.decide(now, &view, end);
-            if candidacy.due(now) {
-                candidacy.again(now, rand::random());
+            if due {
                 to_stand.push(group);
             }
         }
@@ -196,10 +202,7 @@ impl Elections {
     fn view<'a>(&self, group: &'a Group, peers: &'a PeerTable) -> View<'a> {
         let standing = group.standing();
         let claim = self.claims.get(group.id());
-        let known = claim
-            .as_ref()
-            .map_or(0, |claim| claim.term)
-            .max(group.first_term());
+        let known = self.claimed(group);
         let elected = standing.leader.filter(|_| standing.term > known);
         let leader = match (elected, claim) {
             (Some(leader), _) if leader != self.me.0 => Some((leader, SameLife::Yes)),
@@ -214,6 +217,12 @@ impl Elections {
             peers,
             leader,
         }
+    }
+
+    /// The last term whose leader was heard of, or that was over before this process started.
+    fn claimed(&self, group: &Group) -> u64 {
+        let claim = self.claims.get(group.id());
+        claim.map_or(0, |claim| claim.term).max(group.first_term())
     }
 
     fn life_of(&self, leader: NodeId, claim: &Claim, peers: &PeerTable) -> SameLife {

@@ -170,7 +170,7 @@ impl Elections {
                 candidacy.again(term + 1, now, rand::random());
             }
             // Said again with a stand: it wakes who has stepped down because of one.
-            for peer in candidacy.to_tell(&view) {
+            for peer in candidacy.untold(&view) {
                 to_tell.entry(peer).or_default().push((group.id(), end));
             }
             if due {

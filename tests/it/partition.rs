@@ -10,10 +10,26 @@ use crate::load::Loaded;
 use crate::produce;
 use crate::tell::tell;
 use crate::terms::terms;
+use crate::wait::until;
 
 const ORDERS: (&str, u32) = ("orders", 0);
 /// How often the minority is asked while the majority serves.
 const ATTEMPTS: usize = 5;
+
+/// Waits until neither end of a broken edge hears the other: the proof that it is broken.
+async fn both_noticed(cluster: &Cluster, a: NodeId, b: NodeId) {
+    until("both ends notice the cut", async || {
+        for (node, peer) in [(a, b), (b, a)] {
+            let links = cluster.node_status(node).await?.links;
+            let link = links.into_iter().find(|link| link.peer == peer);
+            if link.as_ref().is_none_or(|link| link.alive) {
+                return Err(format!("{node} says {link:?}"));
+            }
+        }
+        Ok(())
+    })
+    .await;
+}
 
 async fn one_edge(a: NodeId, b: NodeId) {
     let cluster = Cluster::up(Data::Ephemeral).await;
@@ -23,6 +39,7 @@ async fn one_edge(a: NodeId, b: NodeId) {
         .during(async {
             cluster.run(&format!("net cut {a}..{b} --for 3s")).await;
             cluster.run(&format!("net cut {b}..{a} --for 3s")).await;
+            both_noticed(&cluster, a, b).await;
             cluster.healed().await;
         })
         .await;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
+use super::claims::Claims;
 use super::group::Group;
 use super::host::Host;
 use crate::node::link::{Links, PeerTable};
@@ -14,13 +15,14 @@ use crate::spec::{NodeId, defaults};
 const MAX_LAG: u64 = 64;
 
 /// Hands over every group that this node leads, all at once, within
-/// [`defaults::HANDOVER_BUDGET`]. Groups without a candidate are skipped.
-pub(in crate::node) async fn hand_over(host: &Host, links: &Links) {
+/// [`defaults::HANDOVER_BUDGET`], and waits until the successors serve: until then this node's
+/// vote may be the one they need. Groups without a candidate are skipped.
+pub(in crate::node) async fn hand_over(host: &Host, links: &Links, claims: &Claims) {
     let led = host
         .all()
         .into_iter()
         .filter(|group| group.standing().leads);
-    let handovers = join_all(led.map(|group| hand_over_one(group, links.clone())));
+    let handovers = join_all(led.map(|group| hand_over_one(group, links.clone(), claims.clone())));
     if tokio::time::timeout(defaults::HANDOVER_BUDGET, handovers)
         .await
         .is_err()
@@ -29,7 +31,8 @@ pub(in crate::node) async fn hand_over(host: &Host, links: &Links) {
     }
 }
 
-async fn hand_over_one(group: Arc<Group>, links: Links) {
+async fn hand_over_one(group: Arc<Group>, links: Links, claims: Claims) {
+    let term = group.standing().term;
     let mut tried: Vec<NodeId> = Vec::new();
     while group.standing().leads {
         let next = next_candidate(&group, &links.peers().borrow(), &tried);
@@ -43,6 +46,17 @@ async fn hand_over_one(group: Arc<Group>, links: Links) {
             tracing::info!(group = %group.id(), to = %next, "leadership handed over");
         }
     }
+    succeeded(&group, &claims, term).await;
+}
+
+/// Waits until another leader says that it serves, in a later term.
+async fn succeeded(group: &Group, claims: &Claims, term: u64) {
+    let mut changes = claims.watch();
+    let serves = || {
+        let claim = claims.get(group.id());
+        claim.is_some_and(|claim| claim.term > term && claim.leader.is_some())
+    };
+    while !serves() && changes.changed().await.is_ok() {}
 }
 
 async fn lost_leadership(group: &Group, within: Duration) -> bool {

@@ -161,6 +161,9 @@ pub(in crate::node) enum StorageError {
     },
 }
 
+/// How often a wait for room looks again.
+const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_millis(50);
+
 /// The storage of one node. Clones share it; when the last one and the last log of it go without
 /// [`Storage::close`], it ends as if the process had been killed.
 #[derive(Clone)]
@@ -281,6 +284,16 @@ impl GroupLog {
     /// not called.
     pub(in crate::node) fn append(&self, entries: Vec<LogEntry>, done: Done) -> io::Result<()> {
         self.group.append(&self.owner.shared, entries, done)
+    }
+
+    /// Waits, without blocking the thread, until the disk has caught up far enough that
+    /// [`GroupLog::append`] will not have to wait.
+    pub(in crate::node) async fn room(&self) {
+        let queue = &self.owner.shared.queue;
+        while !queue.has_room() {
+            // Room that came between the look and the wait is found at the next look.
+            drop(tokio::time::timeout(LOOK_AGAIN, queue.freed()).await);
+        }
     }
 
     /// Saves a vote; durable when `done` is called.

@@ -26,7 +26,7 @@ pub(crate) const NODES: [NodeId; 3] = [NodeId(1), NodeId(2), NodeId(3)];
 /// For one question to one broker.
 pub(crate) const SOON: Duration = Duration::from_secs(5);
 
-/// Two cores carry two clusters.
+/// Two cores carry two clusters. At most one test may hold both, or two would wait for ever.
 static SLOTS: Semaphore = Semaphore::const_new(2);
 
 /// A running cluster.

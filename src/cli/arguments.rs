@@ -7,8 +7,8 @@ use clap::{Args, Parser, Subcommand};
 
 use super::render::ColorChoice;
 use super::{
-    bench, completions, consume, down, env, faults, logs, ls, net, node, nodes, ports, produce,
-    run, status, topic, up,
+    bench, completions, consume, doctor, down, env, faults, logs, ls, net, node, nodes, ports,
+    produce, run, status, topic, up,
 };
 
 /// A real, Raft-replicated, Kafka-compatible cluster on this machine.
@@ -96,6 +96,8 @@ pub(super) enum Command {
     Env(env::Args),
     /// Run a command with a cluster of its own
     Run(run::Args),
+    /// Look for what would spoil a cluster, and say what cures it
+    Doctor(doctor::Args),
     /// Measure how fast the cluster acks
     Bench(bench::Args),
     /// Create, list, describe and delete topics
@@ -133,6 +135,7 @@ impl Command {
             Self::Faults(_) => "faults",
             Self::Env(_) => "env",
             Self::Run(_) => "run",
+            Self::Doctor(_) => "doctor",
             Self::Bench(_) => "bench",
             Self::Topic(_) => "topic",
             Self::Produce(_) => "produce",
@@ -161,3 +164,47 @@ Exit codes:
 
 Example:
   chronik-dev up --nodes 3";
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_help_has_an_example_and_every_long_help_the_exit_codes() {
+        let mut root = Arguments::command();
+        root.build();
+        for command in root.get_subcommands_mut() {
+            if command.is_hide_set() {
+                continue;
+            }
+            let short = command.render_help().to_string();
+            let long = command.render_long_help().to_string();
+            let name = command.get_name();
+            assert!(short.contains("Example"), "{name}:\n{short}");
+            assert!(long.contains("Example"), "{name}:\n{long}");
+            assert!(long.contains("Exit codes"), "{name}:\n{long}");
+        }
+    }
+
+    #[test]
+    fn every_name_is_its_word() {
+        for words in [
+            &["up"][..],
+            &["status"],
+            &["kill", "1"],
+            &["doctor"],
+            &["net", "heal"],
+        ] {
+            let line = std::iter::once("chronik-dev").chain(words.iter().copied());
+            let arguments = Arguments::try_parse_from(line).unwrap();
+            assert_eq!(arguments.command.name(), words[0]);
+        }
+    }
+}

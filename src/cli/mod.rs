@@ -11,6 +11,7 @@ mod cluster;
 mod completions;
 mod consume;
 mod context;
+mod doctor;
 mod down;
 mod duration;
 mod env;
@@ -77,6 +78,7 @@ fn dispatch(context: &Context, command: Command) -> CommandResult {
         Command::Faults(args) => faults::run(context, &args),
         Command::Env(args) => env::run(context, &args),
         Command::Run(args) => run::run(context, &args),
+        Command::Doctor(args) => doctor::run(context, &args),
         Command::Bench(args) => bench::run(context, &args),
         Command::Topic(args) => topic::run(context, &args),
         Command::Produce(args) => produce::run(context, &args),

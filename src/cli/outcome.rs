@@ -23,6 +23,7 @@ pub(super) enum Exit {
     /// No such cluster, or not running.
     NoCluster,
     /// The check saw too little to judge.
+    #[expect(dead_code, reason = "only the scenarios can see too little")]
     Inconclusive,
     /// The directory is locked and its supervisor does not answer as that cluster.
     Locked,
@@ -192,16 +193,6 @@ impl Failure {
     /// The same with what was found out nevertheless.
     pub(super) fn with_data(mut self, data: Value) -> Self {
         self.data = Box::new(data);
-        self
-    }
-
-    /// The same with the chain of an error's causes as facts.
-    pub(super) fn caused_by(mut self, error: &dyn std::error::Error) -> Self {
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            self.facts.push(format!("caused by: {error}"));
-            cause = error.source();
-        }
         self
     }
 }

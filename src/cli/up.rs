@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::builder::FalseyValueParser;
 use serde_json::json;
 use tokio::sync::broadcast;
+use tokio::time::{Instant, sleep};
 
 use super::cluster::{ClusterArgs, places};
 use super::context::{Context, Format};
@@ -20,6 +21,9 @@ use crate::supervisor::{
     Home, LaunchRequest, Launched, Links, PortWish, SearchWish, Spawner, StartError, Trouble,
     TroubleCode, dry_run, find, launch, supervise, sweep,
 };
+
+/// A lock that is about to be given back is looked at this often.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// What `up` takes. `CHRONIK_<FLAG>` sets any flag; the flag wins.
 #[derive(Debug, clap::Args)]
@@ -116,12 +120,35 @@ pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
             ));
         }
     }
-    let running = find(&places(), &request.cluster).is_some_and(|dir| dir.is_locked());
-    match (running, args.detach) {
-        (true, _) => context.block_on(attach(context, args, &request)),
-        (false, true) => context.block_on(detached(context, args, &request)),
-        (false, false) => foreground(context, args, &request),
+    if is_running(&request) {
+        let attached = context.block_on(attach(context, args, &request));
+        if !matches!(&attached, Err(failure) if failure.code == TroubleCode::NotRunning.as_str()) {
+            return attached;
+        }
+        // It was on its way out: wait until it is gone, then begin anew.
+        context.block_on(until_gone(&request))?;
     }
+    if args.detach {
+        context.block_on(detached(context, args, &request))
+    } else {
+        foreground(context, args, &request)
+    }
+}
+
+fn is_running(request: &LaunchRequest) -> bool {
+    find(&places(), &request.cluster).is_some_and(|dir| dir.is_locked())
+}
+
+async fn until_gone(request: &LaunchRequest) -> Result<(), Failure> {
+    let deadline = Instant::now() + request.timeout;
+    while is_running(request) {
+        if Instant::now() > deadline {
+            let message = format!("cluster {} does not end", request.cluster);
+            return Err(Trouble::new(TroubleCode::Locked, message).into());
+        }
+        sleep(LOOK_AGAIN).await;
+    }
+    Ok(())
 }
 
 impl Args {

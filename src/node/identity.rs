@@ -3,7 +3,9 @@
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use nix::fcntl::{Flock, FlockArg};
 use serde::{Deserialize, Serialize};
@@ -12,12 +14,64 @@ use super::start::Failure;
 use crate::spec::{ClusterId, NodeId, NodeSpec, seal, unseal};
 
 const IDENTITY: &str = "node.json";
+const BIRTH: &str = "birth.json";
 const LOCK: &str = "lock";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Identity {
     cluster_id: ClusterId,
     node: NodeId,
+}
+
+/// Since when this disk knows what it holds: the metadata index up to which topics may have had
+/// records here that a lost disk took along. 0 for a disk that was there at first formation.
+#[derive(Debug, Clone)]
+pub(in crate::node) struct Births {
+    dir: PathBuf,
+    born_at: Arc<AtomicU64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Birth {
+    born_at: u64,
+}
+
+impl Births {
+    /// What the data directory says.
+    pub(in crate::node) fn read(dir: &Path) -> Result<Self, Failure> {
+        let path = dir.join(BIRTH);
+        let born_at = match fs::read_to_string(&path) {
+            Ok(text) => unseal::<Birth>(&text)
+                .map(|birth| birth.born_at)
+                .map_err(|error| {
+                    Failure::precondition(format!("{} cannot be believed: {error}", path.display()))
+                })?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
+            Err(error) => {
+                return Err(Failure::io(
+                    &format!("cannot read {}", path.display()),
+                    &error,
+                ));
+            }
+        };
+        Ok(Self {
+            dir: dir.to_owned(),
+            born_at: Arc::new(AtomicU64::new(born_at)),
+        })
+    }
+
+    /// The metadata index after which this disk missed nothing.
+    pub(in crate::node) fn born_at(&self) -> u64 {
+        self.born_at.load(Ordering::Acquire)
+    }
+
+    /// This disk joined a cluster that was formed before; durable when it returns.
+    pub(in crate::node) fn joined_late(&self, until: u64) -> std::io::Result<()> {
+        let text = seal(&Birth { born_at: until }).map_err(std::io::Error::other)?;
+        write_synced(&self.dir, BIRTH, &text)?;
+        self.born_at.store(until, Ordering::Release);
+        Ok(())
+    }
 }
 
 /// The hold on a data directory; given back when it is dropped.
@@ -91,21 +145,23 @@ fn check(path: &Path, text: &str, wanted: Identity) -> Result<(), Failure> {
 /// Written once, synced with its directory before anything else is stored.
 fn write(dir: &Path, path: &Path, identity: Identity) -> Result<(), Failure> {
     let text = seal(&identity).map_err(|error| Failure::precondition(error.to_string()))?;
-    let written = || -> std::io::Result<()> {
-        let temporary = dir.join("node.json.new");
-        let mut options = OpenOptions::new();
-        let mut file = options
-            .create(true)
-            .truncate(true)
-            .write(true)
-            .mode(0o600)
-            .open(&temporary)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&temporary, path)?;
-        File::open(dir)?.sync_all()
-    };
-    written().map_err(|error| Failure::io(&format!("cannot write {}", path.display()), &error))
+    let written = write_synced(dir, IDENTITY, &text);
+    written.map_err(|error| Failure::io(&format!("cannot write {}", path.display()), &error))
+}
+
+fn write_synced(dir: &Path, name: &str, text: &str) -> std::io::Result<()> {
+    let temporary = dir.join(format!("{name}.new"));
+    let mut options = OpenOptions::new();
+    let mut file = options
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(0o600)
+        .open(&temporary)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&temporary, dir.join(name))?;
+    File::open(dir)?.sync_all()
 }
 
 #[cfg(test)]
@@ -155,6 +211,18 @@ mod tests {
         let refused = take(&spec(dir.path(), 1, other)).unwrap_err().what;
         assert!(refused.contains(&one.to_string()) && refused.contains(&other.to_string()));
         assert!(take(&spec(dir.path(), 2, one)).is_err());
+    }
+
+    #[test]
+    fn a_late_birth_is_remembered() {
+        let dir = tempfile::tempdir().unwrap();
+        let births = Births::read(dir.path()).unwrap();
+        assert_eq!(births.born_at(), 0);
+        births.joined_late(42).unwrap();
+        assert_eq!(births.born_at(), 42);
+        assert_eq!(Births::read(dir.path()).unwrap().born_at(), 42);
+        fs::write(dir.path().join(BIRTH), "{").unwrap();
+        assert!(Births::read(dir.path()).is_err());
     }
 
     #[test]

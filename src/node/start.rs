@@ -1,27 +1,33 @@
 //! A node's life from its first bind to its last sync.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures::future::join_all;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 use super::broker::Broker;
 use super::cluster::{
-    Cluster, Foundation, PeerRequests, Readiness, run_control, run_hosting, run_readiness,
+    Cluster, Door, Foundation, PeerRequests, Readiness, run_control, run_hosting, run_readiness,
 };
 use super::http;
-use super::identity;
+use super::identity::{self, Births};
 use super::life::{self, Farewell, HasParent};
 use super::link::Links;
 use super::metadata::MetadataApplier;
 use super::partition::Surroundings;
 use super::raft::{
-    Announcer, Claims, Elections, Group, Host, Members, Parts, RaftInbox, Survivors, hand_over,
+    Announcer, Around, Claims, Elections, Group, Host, Members, Parts, Past, RaftInbox, Signals,
+    Survivors, hand_over,
 };
 use super::report::Reporter;
 use super::storage::{LogKind, Storage, StorageError, StorageOptions};
 use crate::ports;
 use crate::spec::{BootId, GroupId, NodeExit, NodeReport, NodeSpec};
+
+/// The Raft cores of a leaving node end within this time, or are left behind.
+const CORES_END: Duration = Duration::from_secs(1);
 
 /// Why a node cannot go on.
 #[derive(Debug)]
@@ -66,7 +72,8 @@ struct Node {
     cluster: Cluster,
     broker: Broker,
     leaving: watch::Sender<bool>,
-    serve: watch::Receiver<bool>,
+    open: watch::Receiver<bool>,
+    opened: watch::Sender<bool>,
 }
 
 /// Runs the node until it leaves.
@@ -85,7 +92,10 @@ pub(in crate::node) async fn live(spec: NodeSpec) -> Result<(), Failure> {
     check_ports(&spec)?;
     let node = start(spec).await?;
     let (stop, stopped) = watch::channel(false);
-    let broker = node.broker.clone().run(node.serve.clone(), stopped);
+    let broker = node
+        .broker
+        .clone()
+        .run(node.open.clone(), node.opened.clone(), stopped);
     tokio::pin!(broker);
     let farewell = tokio::select! {
         farewell = life::farewell(has_parent) => {
@@ -93,6 +103,7 @@ pub(in crate::node) async fn live(spec: NodeSpec) -> Result<(), Failure> {
         }
         error = &mut broker => return Err(Failure::precondition(error)),
         failed = node.cluster.storage().failed() => return Err(disk_failed(&failed)),
+        failed = alarm(&node.cluster) => return Err(disk_failed(&failed)),
     };
     Reporter.report(&NodeReport::Leaving);
     node.leaving.send_replace(true);
@@ -103,6 +114,16 @@ pub(in crate::node) async fn live(spec: NodeSpec) -> Result<(), Failure> {
     }
     drop(hold);
     Ok(())
+}
+
+/// Ends when a group's core has ended with an error.
+async fn alarm(cluster: &Cluster) -> String {
+    let mut alarm = cluster.signals().alarm.subscribe();
+    match alarm.wait_for(Option::is_some).await {
+        Ok(what) => what.clone().unwrap_or_default(),
+        // The sender is in what this call holds.
+        Err(_) => std::future::pending().await,
+    }
 }
 
 fn disk_failed(error: &str) -> Failure {
@@ -127,15 +148,22 @@ async fn leave(
             error = &mut broker => tracing::warn!(error, "the listeners closed early"),
         }
         stop.send_replace(true);
-        let closed = tokio::time::timeout(std::time::Duration::from_secs(1), broker);
+        let closed = tokio::time::timeout(Duration::from_secs(1), broker);
         drop(closed.await);
     }
-    for group in node.cluster.host().all() {
-        group.shutdown().await;
+    stop.send_replace(true);
+    let groups = node.cluster.host().all();
+    let ended = join_all(groups.iter().map(|group| group.shutdown()));
+    if tokio::time::timeout(CORES_END, ended).await.is_err() {
+        tracing::warn!("not every Raft core ended in time");
     }
     node.cluster.links().close().await;
-    if let Err(error) = node.cluster.storage().close() {
-        tracing::error!(%error, "the last sync failed");
+    let storage = node.cluster.storage().clone();
+    let closed = tokio::task::spawn_blocking(move || storage.close()).await;
+    match closed {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(%error, "the last sync failed"),
+        Err(error) => tracing::error!(%error, "the storage did not close"),
     }
     node.cluster.tasks().close();
 }
@@ -161,13 +189,19 @@ async fn start(spec: NodeSpec) -> Result<Node, Failure> {
         claims: cluster.claims().clone(),
         links: cluster.links().clone(),
         leaving: leaving_seen.clone(),
+        stir: cluster.signals().stir.subscribe(),
     };
     tasks.spawn(Elections::new(parts, survivors).run());
     tasks.spawn(run_hosting(cluster.clone()));
     tasks.spawn(run_control(cluster.clone(), ticks, blank_term));
     let (ready, ready_seen) = watch::channel(Readiness::NotReady("to start".to_owned()));
-    let (serve, serve_seen) = watch::channel(false);
-    tasks.spawn(run_readiness(cluster.clone(), Reporter, serve, ready));
+    let (open, open_seen) = watch::channel(false);
+    let (opened, opened_seen) = watch::channel(false);
+    let door = Door {
+        open,
+        opened: opened_seen,
+    };
+    tasks.spawn(run_readiness(cluster.clone(), Reporter, door, ready));
     let broker = Broker::new(cluster.clone());
     let stats = Arc::clone(broker.stats());
     let face = http::Face::new(cluster.clone(), stats, ready_seen, leaving_seen);
@@ -177,7 +211,8 @@ async fn start(spec: NodeSpec) -> Result<Node, Failure> {
         cluster,
         broker,
         leaving,
-        serve: serve_seen,
+        open: open_seen,
+        opened,
     })
 }
 
@@ -189,14 +224,16 @@ struct Ground {
     links: Links,
     host: Host,
     claims: Claims,
+    births: Births,
 }
 
 async fn lay_ground(spec: NodeSpec) -> Result<(Ground, Survivors, PeerRequests), Failure> {
     let boot = BootId(rand::random());
+    let births = Births::read(&spec.data_dir)?;
     let storage = open_storage(&spec)?;
     let (host, claims, requests) = (Host::default(), Claims::default(), PeerRequests::default());
     let upstairs = Arc::new(requests.clone());
-    let (inbox, survivors) = RaftInbox::new(host.clone(), claims.clone(), upstairs);
+    let (inbox, survivors) = RaftInbox::new(host.clone(), claims.clone(), upstairs, births.clone());
     let links = Links::start(&spec, boot, Arc::new(inbox)).await;
     let links = links.map_err(|error| Failure::io("the peer port cannot be bound", &error))?;
     Ok((
@@ -207,6 +244,7 @@ async fn lay_ground(spec: NodeSpec) -> Result<(Ground, Survivors, PeerRequests),
             links,
             host,
             claims,
+            births,
         },
         survivors,
         requests,
@@ -224,6 +262,7 @@ async fn build(
         links,
         host,
         claims,
+        births,
     } = ground;
     let peers = spec.peers.iter().map(|peer| peer.id).collect();
     let announcer = Announcer::new((spec.node, boot), claims.clone(), links.clone(), peers);
@@ -239,20 +278,21 @@ async fn build(
     let (applier, image, blank_term) = MetadataApplier::new();
     let log = storage.group(GroupId::METADATA, LogKind::Opaque);
     let log = log.map_err(|error| Failure::storage(&error))?;
+    // An empty metadata log has a vote in the first formation only.
+    let past = Past::MayBeLost;
     let members = Members {
         me: spec.node,
         voters: spec.node_ids(),
+        past,
     };
     let applier = Box::new(applier);
-    let group = Group::start(
-        GroupId::METADATA,
-        members,
-        log,
-        applier,
-        links.clone(),
-        &tasks,
-    )
-    .await;
+    let signals = Signals::default();
+    let raft_around = Around {
+        links: &links,
+        signals: &signals,
+        tasks: &tasks,
+    };
+    let group = Group::start(GroupId::METADATA, members, log, applier, raft_around).await;
     host.insert(group.map_err(|error| Failure::io("the metadata group cannot start", &error))?);
     let cluster = Cluster::new(Foundation {
         spec,
@@ -263,6 +303,8 @@ async fn build(
         image,
         around,
         tasks,
+        births,
+        signals,
     });
     Ok((cluster, blank_term, ticks))
 }

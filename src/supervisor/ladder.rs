@@ -72,6 +72,11 @@ impl Ladder {
         }
     }
 
+    /// Whether READY says anything of the nodes.
+    pub(super) fn awaits_somebody(&self) -> bool {
+        self.required > 0
+    }
+
     /// How many brokers each awaited node must name in its Metadata.
     pub(super) fn brokers_wanted(&self) -> usize {
         self.required.max(1)

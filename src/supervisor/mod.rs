@@ -37,6 +37,8 @@ mod selector;
 mod slot;
 mod spawn;
 mod status;
+#[cfg(test)]
+mod tests;
 mod trouble;
 
 pub use actor::Ended;

@@ -3,15 +3,25 @@
 //! A stored cluster keeps its nodes and ports; what was asked and contradicts them is refused.
 //! [`plan`] answers the same question without touching anything (`--dry-run`).
 
+use std::time::Duration;
+
 use rand::RngCore;
+use tokio::time::{Instant, sleep};
 
 use super::directory::{Claim, ClaimedDir, ClusterDir, DirectoryError, claim, find};
 use super::ladder::Formation;
 use super::places::Places;
 use super::request::{Home, LaunchRequest, Links, PortWish, SearchWish};
-use crate::ports::{self, LeaseError, LockError, PlanError, PlanPolicy, PortLease, SearchPorts};
+use crate::ports::{
+    self, LeaseError, LockError, PlanError, PlanPolicy, PortLease, PortLocks, SearchPorts,
+};
 use crate::spec::defaults::{MAX_RELAYED_NODES, NODES, PORT_BASE};
 use crate::spec::{ClusterId, ClusterSpec, PortPlan, Settings};
+
+/// The nodes of a killed supervisor are gone by then: the promise.
+const LAST_NODES_GONE: Duration = Duration::from_secs(1);
+/// Between two attempts to lease.
+const LEASE_AGAIN: Duration = Duration::from_millis(5);
 
 /// Why a cluster cannot be prepared.
 #[derive(Debug, thiserror::Error)]
@@ -57,11 +67,11 @@ pub(super) fn take(places: &Places, request: &LaunchRequest) -> Result<Claim, Pr
 /// Makes or loads the spec and leases the ports.
 ///
 /// A directory that was made for this and never got a spec is removed again.
-pub(super) fn prepare(
+pub(super) async fn prepare(
     claimed: ClaimedDir,
     request: &LaunchRequest,
 ) -> Result<Prepared, PrepareError> {
-    match prepare_spec(claimed.dir(), request) {
+    match prepare_spec(claimed.dir(), request).await {
         Ok((spec, lease, notices)) => Ok(Prepared {
             formation: formation(claimed.dir()),
             links: if spec.direct {
@@ -95,7 +105,7 @@ fn formation(dir: &ClusterDir) -> Formation {
     }
 }
 
-fn prepare_spec(
+async fn prepare_spec(
     dir: &ClusterDir,
     request: &LaunchRequest,
 ) -> Result<(ClusterSpec, PortLease, Vec<String>), PrepareError> {
@@ -104,7 +114,7 @@ fn prepare_spec(
     let mut notices = Vec::new();
     let (mut spec, lease) = if let Some(spec) = stored.clone() {
         check(&spec, request)?;
-        let lease = ports::lease(&locks, spec.ports.clone())?;
+        let lease = lease_again(&locks, &spec.ports).await?;
         (spec, lease)
     } else {
         let nodes = usize::from(request.nodes.unwrap_or(NODES));
@@ -127,6 +137,20 @@ fn prepare_spec(
         dir.save_spec(&spec)?;
     }
     Ok((spec, lease, notices))
+}
+
+/// Leases the ports of a stored cluster.
+///
+/// When its supervisor was killed an instant ago, its nodes may still be on their way out: a
+/// taken port is tried again for as long as that may take.
+async fn lease_again(locks: &PortLocks, plan: &PortPlan) -> Result<PortLease, LeaseError> {
+    let deadline = Instant::now() + LAST_NODES_GONE;
+    loop {
+        match ports::lease(locks, plan.clone()) {
+            Err(LeaseError::Taken(_)) if Instant::now() < deadline => sleep(LEASE_AGAIN).await,
+            other => return other,
+        }
+    }
 }
 
 fn moved(by: u16) -> String {

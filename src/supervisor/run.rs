@@ -6,7 +6,9 @@
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::JoinSet;
@@ -68,6 +70,7 @@ where
     W: Future<Output = ()> + Send + 'static,
 {
     assert_main_thread();
+    raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -84,7 +87,18 @@ where
     })
 }
 
-async fn run(
+/// Raises the limit of open files as far as a user may; nodes inherit it.
+///
+/// Where it cannot be raised, small clusters run all the same, and `doctor` says what is needed.
+fn raise_open_files() {
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < hard
+    {
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+}
+
+pub(super) async fn run(
     places: &Places,
     spawner: Spawner,
     request: LaunchRequest,
@@ -99,7 +113,7 @@ async fn run(
     };
     let socket = places.socket(request.cluster.as_str(), claimed.dir().path())?;
     let socket = ControlSocket::bind(&socket).map_err(system("bind the control socket"))?;
-    let prepared = prepare(claimed, &request)?;
+    let prepared = prepare(claimed, &request).await?;
     announce(&news, &prepared);
     let relays = relays(&prepared)?;
     let (events, inbox) = mpsc::channel(MAX_EVENTS);
@@ -180,6 +194,10 @@ async fn watch_launcher(launcher: impl Future<Output = ()>, events: mpsc::Sender
     drop(events.send(Event::LauncherGone).await);
 }
 
+/// Signals closer than this are one: `timeout` and others send theirs to the process and to its
+/// group, and nobody presses Ctrl-C twice as fast.
+const ONE_PRESS: Duration = Duration::from_millis(50);
+
 /// The signals that end a supervisor, and the one that must not stop it.
 struct Interrupts {
     interrupt: Signal,
@@ -200,6 +218,7 @@ impl Interrupts {
     }
 
     async fn forward(mut self, events: mpsc::Sender<Event>) {
+        let mut last: Option<Instant> = None;
         loop {
             tokio::select! {
                 _ = self.interrupt.recv() => {}
@@ -207,6 +226,10 @@ impl Interrupts {
                 _ = self.hangup.recv() => {}
                 _ = self.suspend.recv() => continue,
             }
+            if last.is_some_and(|last| last.elapsed() < ONE_PRESS) {
+                continue;
+            }
+            last = Some(Instant::now());
             if events.send(Event::Interrupt).await.is_err() {
                 return;
             }

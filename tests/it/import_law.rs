@@ -111,10 +111,10 @@ fn rooms_import_downwards_only() {
     let mut offences = Vec::new();
     for path in &files {
         let file = path.strip_prefix(&root).unwrap().to_str().unwrap();
-        let room = file.split(['/', '.']).next().unwrap();
+        let own = file.split(['/', '.']).next().unwrap();
         let source = fs::read_to_string(path).unwrap();
         let found = imports(&source).into_iter();
-        offences.extend(found.filter_map(|imported| offence(file, room, &imported)));
+        offences.extend(found.filter_map(|imported| offence(file, own, &imported)));
     }
     assert!(files.len() > ROOMS.len(), "the sources were found");
     assert!(offences.is_empty(), "{}", offences.join("\n"));

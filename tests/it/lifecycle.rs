@@ -267,6 +267,10 @@ fn what_a_killed_supervisor_of_an_ephemeral_cluster_left_is_swept() {
     );
     sigkill(&up["supervisor_pid"]);
     gone_within(&pids(&up), PROMISE);
+    gone_within(
+        &[i32::try_from(up["supervisor_pid"].as_i64().unwrap()).unwrap()],
+        PROMISE,
+    );
     assert!(directory.exists());
     assert_eq!(user.data(&["ls"]), Value::from(Vec::<Value>::new()));
     assert!(!directory.exists());

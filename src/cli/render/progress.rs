@@ -226,7 +226,7 @@ fn bar(node: NodeId) -> ProgressBar {
     let template = "{prefix:>8}  {wide_msg} {took:>6}";
     let took = |state: &ProgressState, text: &mut dyn Write| {
         // A string takes everything.
-        drop(write!(text, "{:.1}s", state.elapsed().as_secs_f64()));
+        let _ = write!(text, "{:.1}s", state.elapsed().as_secs_f64());
     };
     let style = ProgressStyle::with_template(template).expect("the template is ours");
     let style = style.with_key("took", took);

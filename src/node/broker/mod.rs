@@ -56,20 +56,24 @@ impl Broker {
         &self.stats
     }
 
-    /// Opens the Kafka port when `open` says so and serves until `stopped` does. Ends with the
+    /// Opens the Kafka port when `open` says so, tells `opened`, and serves until `stopped` does. Ends with the
     /// reason: the port cannot be bound, or what was under way has been answered.
     pub(in crate::node) async fn run(
         self,
         mut open: watch::Receiver<bool>,
+        opened: watch::Sender<bool>,
         mut stopped: watch::Receiver<bool>,
     ) -> String {
         let shutdown = CancellationToken::new();
         let serving = async {
             let port = self.cluster.spec().ports.kafka;
-            let opened = open.wait_for(|open| *open);
-            match shutdown.run_until_cancelled(opened).await {
+            let asked = open.wait_for(|open| *open);
+            match shutdown.run_until_cancelled(asked).await {
                 Some(Ok(_)) => match ports::bind_loopback(port) {
-                    Ok(listeners) => self.serve(listeners, shutdown.clone()).await,
+                    Ok(listeners) => {
+                        opened.send_replace(true);
+                        self.serve(listeners, shutdown.clone()).await
+                    }
                     Err(error) => error.to_string(),
                 },
                 Some(Err(_)) | None => "stopped before it served".to_owned(),

@@ -70,7 +70,7 @@ impl Cluster {
             topic: topic.clone(),
             max_partitions,
         };
-        accepted(&topic, &command.apply(&mut image))?;
+        accepted(&topic, &command.apply(&mut image, 0))?;
         Ok(Arc::new(topic))
     }
 
@@ -275,6 +275,7 @@ impl Cluster {
         Ok(TopicImage {
             name: topic.name,
             id,
+            created_at: 0,
             partitions,
             configs: topic.configs,
         })

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::Cluster;
-use crate::node::link::{PeerTable, Service};
+use crate::node::link::{Lane, PeerTable, Service};
 use crate::node::metadata::Command;
 use crate::node::raft::{Claim, Group};
 use crate::spec::{BootId, GroupId, NodeId};
@@ -17,6 +17,8 @@ use crate::spec::{BootId, GroupId, NodeId};
 const BEAT: Duration = Duration::from_secs(1);
 /// A new partition's group that has no leader after this time gets another initialiser.
 const INITIALISER_PATIENCE: Duration = Duration::from_millis(500);
+/// The longest that one initialiser is waited for.
+const MAX_PATIENCE: Duration = Duration::from_secs(30);
 /// A repair request that is not answered by then is sent again with the next beat.
 const REPAIR_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -58,6 +60,13 @@ pub(in crate::node) async fn run_control(
     }
 }
 
+/// A partition that has had no leader yet.
+#[derive(Debug, Clone, Copy)]
+struct Waiting {
+    since: Instant,
+    patience: Duration,
+}
+
 struct Control {
     cluster: Cluster,
     metadata: Arc<Group>,
@@ -66,7 +75,7 @@ struct Control {
     welcomed: BTreeMap<NodeId, BootId>,
     claimed: Option<Claim>,
     /// Since when a partition has had no leader at all.
-    leaderless: HashMap<GroupId, Instant>,
+    leaderless: HashMap<GroupId, Waiting>,
     initialised: bool,
 }
 
@@ -145,7 +154,8 @@ impl Control {
     async fn form(&mut self, peers: &PeerTable) {
         let nodes = self.cluster.spec().node_ids();
         let first = nodes.first() == Some(&self.cluster.spec().node);
-        let formed = self.metadata.log().state().last.is_some()
+        let formed = self.metadata.repairing()
+            || self.metadata.log().state().last.is_some()
             || self.cluster.leadership(GroupId::METADATA).epoch >= 0;
         if !first || self.initialised || formed {
             return;
@@ -153,16 +163,36 @@ impl Control {
         let complete = peers.peers.values().all(|peer| {
             peer.linked && peer.alive && nodes.iter().all(|node| peer.hears.contains(node))
         });
-        if complete {
+        if complete && self.nobody_is_formed().await {
             self.initialised = true;
             self.metadata.initialize().await;
         }
     }
 
+    /// Whether no peer has a metadata log: where one has, this node lost its own.
+    async fn nobody_is_formed(&self) -> bool {
+        let peers = self.cluster.spec().peers.iter();
+        let links = &self.cluster.inner.links;
+        let asked = peers.map(|peer| {
+            let payload = bytes::Bytes::new();
+            let id = GroupId::METADATA;
+            links.call(
+                peer.id,
+                Lane::Control,
+                Service::Repair,
+                id,
+                payload,
+                REPAIR_TIMEOUT,
+            )
+        });
+        let ends = futures::future::join_all(asked).await;
+        ends.iter().all(|end| {
+            end.as_ref()
+                .is_ok_and(|end| end.iter().all(|byte| *byte == 0))
+        })
+    }
+
     async fn beat(&mut self) {
-        if let Some(claim) = &self.claimed {
-            self.cluster.inner.announcer.repeat(claim.clone());
-        }
         self.cluster.inner.announcer.flush();
         self.rename_initialisers();
         self.ask_for_repairs();
@@ -183,9 +213,22 @@ impl Control {
                 if self.cluster.leadership(group).epoch >= 0 {
                     continue;
                 }
-                let since = *self.leaderless.get(&group).unwrap_or(&Instant::now());
-                leaderless.insert(group, since);
-                if since.elapsed() < INITIALISER_PATIENCE {
+                let fresh = Waiting {
+                    since: Instant::now(),
+                    patience: INITIALISER_PATIENCE,
+                };
+                let mut waiting = *self.leaderless.get(&group).unwrap_or(&fresh);
+                let is_over = waiting.since.elapsed() >= waiting.patience;
+                if is_over {
+                    // The next one gets longer: metadata is no place to insist.
+                    let patience = (waiting.patience * 2).min(MAX_PATIENCE);
+                    waiting = Waiting {
+                        since: Instant::now(),
+                        patience,
+                    };
+                }
+                leaderless.insert(group, waiting);
+                if !is_over {
                     continue;
                 }
                 let mut others = partition.replicas.iter();
@@ -224,10 +267,16 @@ impl Control {
             let links = self.cluster.inner.links.clone();
             let id = group.id();
             self.cluster.inner.tasks.spawn(async move {
-                let lane = crate::node::link::Lane::Control;
                 let payload = bytes::Bytes::new();
                 let answer = links
-                    .call(leader, lane, Service::Repair, id, payload, REPAIR_TIMEOUT)
+                    .call(
+                        leader,
+                        Lane::Control,
+                        Service::Repair,
+                        id,
+                        payload,
+                        REPAIR_TIMEOUT,
+                    )
                     .await;
                 if let Err(error) = answer {
                     tracing::info!(group = %id, %leader, %error, "asked for a repair in vain");

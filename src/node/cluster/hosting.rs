@@ -8,24 +8,32 @@ use std::sync::Arc;
 use super::Cluster;
 use crate::node::metadata::{MetadataImage, TopicImage};
 use crate::node::partition::{self, Partition};
-use crate::node::raft::{Group, Members};
+use crate::node::raft::{Around, Group, Members, Past};
 use crate::node::storage::LogKind;
 use crate::spec::{GroupId, NodeId};
 
 /// Follows metadata until the node leaves.
 pub(in crate::node) async fn run_hosting(cluster: Cluster) {
     let mut image = cluster.watch_image();
+    let mut ticks = cluster.inner.around.ticks.clone();
     loop {
         let now = Arc::clone(&image.borrow_and_update());
-        cluster.host_all(&now).await;
-        if image.changed().await.is_err() {
+        let complete = cluster.host_all(&now).await;
+        ticks.mark_unchanged();
+        let alive = tokio::select! {
+            changed = image.changed() => changed.is_ok(),
+            // What could not be started (a full disk, say) is tried again.
+            changed = ticks.changed(), if !complete => changed.is_ok(),
+        };
+        if !alive {
             return;
         }
     }
 }
 
 impl Cluster {
-    async fn host_all(&self, image: &MetadataImage) {
+    /// Brings what runs in line with metadata; `false` when something could not be started.
+    async fn host_all(&self, image: &MetadataImage) -> bool {
         let wanted = wanted(image, self.spec().node);
         let running = self
             .inner
@@ -33,12 +41,15 @@ impl Cluster {
             .read()
             .expect("no holder panics")
             .clone();
+        let mut complete = true;
         for (group, (topic, index)) in &wanted {
-            if running.contains_key(group) {
+            if let Some(partition) = running.get(group) {
+                self.initialise(partition.raft(), topic, *index);
                 continue;
             }
             if let Err(error) = self.host_one(*group, topic, *index).await {
                 tracing::error!(%group, topic = topic.name, %error, "cannot start the replica");
+                complete = false;
             }
         }
         for (group, _) in running {
@@ -46,6 +57,10 @@ impl Cluster {
                 self.drop_one(group).await;
             }
         }
+        let exists =
+            |group: GroupId| group.is_metadata() || image.topic_by_id(group.topic).is_some();
+        self.inner.claims.retain(exists);
+        complete
     }
 
     async fn host_one(&self, id: GroupId, topic: &Arc<TopicImage>, index: u32) -> io::Result<()> {
@@ -56,13 +71,23 @@ impl Cluster {
             .map_err(io::Error::other)?;
         let (applier, prepared) = partition::prepare(log.clone());
         let assignment = &topic.partitions[index as usize];
+        let is_older = topic.created_at <= inner.births.born_at();
+        let past = if is_older {
+            Past::MayBeLost
+        } else {
+            Past::Known
+        };
         let members = Members {
             me: inner.spec.node,
             voters: assignment.replicas.clone(),
+            past,
         };
-        let untouched = log.state().last.is_none();
-        let links = inner.links.clone();
-        let group = Group::start(id, members, log, applier, links, &inner.tasks).await?;
+        let around = Around {
+            links: &inner.links,
+            signals: &inner.signals,
+            tasks: &inner.tasks,
+        };
+        let group = Group::start(id, members, log, applier, around).await?;
         let around = inner.around.clone();
         let partition = Partition::start(Arc::clone(topic), Arc::clone(&group), prepared, around);
         inner
@@ -71,12 +96,24 @@ impl Cluster {
             .expect("no holder panics")
             .insert(id, partition);
         inner.host.insert(Arc::clone(&group));
-        // A replica that lost its disk is empty as well; a group that has had a leader is not new.
-        let is_new = untouched && self.leadership(id).epoch < 0;
-        if is_new && assignment.initialiser == inner.spec.node {
-            inner.tasks.spawn(async move { group.initialize().await });
-        }
+        self.initialise(&group, topic, index);
         Ok(())
+    }
+
+    /// Initialises a new group when metadata names this node for it.
+    fn initialise(&self, group: &Arc<Group>, topic: &TopicImage, index: u32) {
+        let named = topic.partitions[index as usize].initialiser == self.inner.spec.node;
+        let untouched = group.log().state().last.is_none();
+        let is_new = untouched
+            && !group.may_have_lost_all()
+            && !group.repairing()
+            && self.leadership(group.id()).epoch < 0;
+        if named && is_new {
+            let group = Arc::clone(group);
+            self.inner
+                .tasks
+                .spawn(async move { group.initialize().await });
+        }
     }
 
     async fn drop_one(&self, id: GroupId) {

@@ -16,17 +16,18 @@ use kafka_protocol::ResponseError;
 use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
+use super::identity::Births;
 use super::link::{Links, PeerTable};
 use super::metadata::{MetadataImage, TopicImage};
 use super::partition::{Partition, Surroundings};
-use super::raft::{Announcer, Claims, Host};
+use super::raft::{Announcer, Claims, Host, Signals};
 use super::storage::Storage;
 use crate::spec::{BootId, GroupId, NodeId, NodeSpec, TopicId};
 
 pub(in crate::node) use changes::Check;
 pub(in crate::node) use control::run_control;
 pub(in crate::node) use hosting::run_hosting;
-pub(in crate::node) use readiness::{Readiness, run_readiness};
+pub(in crate::node) use readiness::{Door, Readiness, run_readiness};
 pub(in crate::node) use requests::PeerRequests;
 
 /// Who leads a partition, as gossip has it; the highest term seen wins and is never undone.
@@ -85,6 +86,8 @@ struct Inner {
     around: Surroundings,
     tasks: TaskTracker,
     producer_ids: Mutex<std::ops::Range<i64>>,
+    births: Births,
+    signals: Signals,
 }
 
 /// What a [`Cluster`] is made of; everything runs already but its own tasks.
@@ -105,6 +108,10 @@ pub(in crate::node) struct Foundation {
     pub(in crate::node) around: Surroundings,
     /// Where the node's tasks run.
     pub(in crate::node) tasks: TaskTracker,
+    /// Since when the disk knows what it holds.
+    pub(in crate::node) births: Births,
+    /// What groups tell the node.
+    pub(in crate::node) signals: Signals,
 }
 
 impl Cluster {
@@ -119,6 +126,8 @@ impl Cluster {
             image,
             around,
             tasks,
+            births,
+            signals,
         } = base;
         let peers = links.peers();
         let (claims, announcer) = (around.claims.clone(), around.announcer.clone());
@@ -137,6 +146,8 @@ impl Cluster {
             around,
             tasks,
             producer_ids,
+            births,
+            signals,
         };
         Self {
             inner: Arc::new(inner),
@@ -171,6 +182,11 @@ impl Cluster {
     /// Who claims to lead what.
     pub(in crate::node) fn claims(&self) -> &Claims {
         &self.inner.claims
+    }
+
+    /// What the groups here tell the node.
+    pub(in crate::node) fn signals(&self) -> &Signals {
+        &self.inner.signals
     }
 
     /// The disk.

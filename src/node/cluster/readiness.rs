@@ -20,12 +20,20 @@ pub(in crate::node) enum Readiness {
     NotReady(String),
 }
 
-/// Follows the node's way up and tells it: links, metadata leader, applied index; sets `serve`
-/// when Kafka clients may come in, and keeps `ready` true to the facts from then on.
+/// The Kafka port: asked to open, and open.
+pub(in crate::node) struct Door {
+    /// Set when clients may come in.
+    pub(in crate::node) open: watch::Sender<bool>,
+    /// Set by the broker when the port is bound.
+    pub(in crate::node) opened: watch::Receiver<bool>,
+}
+
+/// Follows the node's way up and tells it: links, metadata leader, applied index; opens the
+/// door when Kafka clients may come in, and keeps `ready` true to the facts from then on.
 pub(in crate::node) async fn run_readiness(
     cluster: Cluster,
     reporter: Reporter,
-    serve: watch::Sender<bool>,
+    mut door: Door,
     ready: watch::Sender<Readiness>,
 ) {
     let mut peers = cluster.inner.peers.clone();
@@ -46,8 +54,12 @@ pub(in crate::node) async fn run_readiness(
                 Readiness::NotReady("to apply what the metadata leader has committed".to_owned())
             }
         };
-        if now == Readiness::Ready && !*serve.borrow() {
-            serve.send_replace(true);
+        if now == Readiness::Ready && !*door.opened.borrow() {
+            door.open.send_replace(true);
+            // A port that cannot be bound ends the node.
+            if door.opened.wait_for(|opened| *opened).await.is_err() {
+                return;
+            }
             reporter.report(&NodeReport::Serving);
         }
         publish(&ready, &reporter, now);

@@ -1,11 +1,11 @@
 //! What peers ask of this node beside Raft: proposals, waits and repairs.
 
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::Cluster;
@@ -17,17 +17,28 @@ use crate::spec::{GroupId, NodeId, TopicId};
 /// A peer that waits for leaders has a deadline of its own; this bounds a forgotten wait.
 const AWAIT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Serves peers once the node has its cluster; before, they are told to wait.
-#[derive(Clone, Default)]
+/// A request that comes while the node is being built waits this long for it.
+const OPEN_WAIT: Duration = Duration::from_millis(500);
+
+/// Serves peers once the node has its cluster; until then they wait for a moment.
+#[derive(Clone)]
 pub(in crate::node) struct PeerRequests {
-    cluster: Arc<OnceLock<Cluster>>,
+    cluster: watch::Sender<Option<Cluster>>,
+}
+
+impl Default for PeerRequests {
+    fn default() -> Self {
+        Self {
+            cluster: watch::Sender::new(None),
+        }
+    }
 }
 
 impl PeerRequests {
     /// From here on requests are served.
     pub(in crate::node) fn open(&self, cluster: Cluster) {
-        let opened = self.cluster.set(cluster).is_ok();
-        assert!(opened, "a node has one cluster");
+        let before = self.cluster.send_replace(Some(cluster));
+        assert!(before.is_none(), "a node has one cluster");
     }
 }
 
@@ -39,10 +50,14 @@ impl Upstairs for PeerRequests {
         group: GroupId,
         payload: Bytes,
     ) -> BoxFuture<'static, Result<Bytes, String>> {
-        let Some(cluster) = self.cluster.get().cloned() else {
-            return async { Err(NOT_STORED.to_owned()) }.boxed();
-        };
+        let mut opened = self.cluster.subscribe();
         async move {
+            let opened = tokio::time::timeout(OPEN_WAIT, opened.wait_for(Option::is_some)).await;
+            let cluster = opened
+                .ok()
+                .and_then(Result::ok)
+                .and_then(|cluster| cluster.clone());
+            let cluster = cluster.ok_or_else(|| NOT_STORED.to_owned())?;
             match service {
                 Service::Propose => propose(&cluster, payload).await,
                 Service::Await => wait_for_leaders(&cluster, &payload).await,

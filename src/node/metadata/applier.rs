@@ -50,7 +50,7 @@ impl Applier for MetadataApplier {
 
     fn data(&mut self, at: LogPosition, data: &Bytes) -> Reply {
         let outcome = match serde_json::from_slice::<Command>(data) {
-            Ok(command) => self.publish(at, |image| command.apply(image)),
+            Ok(command) => self.publish(at, |image| command.apply(image, at.index)),
             Err(error) => {
                 tracing::error!(index = at.index, %error, "a metadata entry cannot be read");
                 self.publish(at, |_| Outcome::Unreadable)

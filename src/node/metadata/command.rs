@@ -68,13 +68,16 @@ pub(in crate::node) enum Outcome {
 }
 
 impl Command {
-    /// Applies the change to `image`.
-    pub(in crate::node) fn apply(self, image: &mut MetadataImage) -> Outcome {
+    /// Applies the change, which lies at index `at` of the metadata log, to `image`.
+    pub(in crate::node) fn apply(self, image: &mut MetadataImage, at: u64) -> Outcome {
         match self {
             Self::CreateTopic {
-                topic,
+                mut topic,
                 max_partitions,
-            } => create(image, topic, max_partitions),
+            } => {
+                topic.created_at = at;
+                create(image, topic, max_partitions)
+            }
             Self::DeleteTopic { id } => delete(image, id),
             Self::AllocateProducerIds => {
                 let first = image.next_producer_id;
@@ -92,8 +95,13 @@ impl Command {
 }
 
 fn create(image: &mut MetadataImage, topic: TopicImage, max: usize) -> Outcome {
-    if image.topic(&topic.name).is_some() {
-        return Outcome::TopicExists;
+    if let Some(existing) = image.topic(&topic.name) {
+        // The same creation, proposed twice because its first outcome was unknown.
+        return if existing.id == topic.id {
+            Outcome::Done
+        } else {
+            Outcome::TopicExists
+        };
     }
     let have = image.partition_count();
     if have + topic.partitions.len() > max {
@@ -146,6 +154,7 @@ mod tests {
             name: name.to_owned(),
             id: TopicId::random(),
             partitions: vec![partition; partitions],
+            created_at: 0,
             configs: [].into(),
         }
     }
@@ -155,7 +164,7 @@ mod tests {
             topic,
             max_partitions: 4,
         }
-        .apply(image)
+        .apply(image, 7)
     }
 
     #[test]
@@ -168,8 +177,8 @@ mod tests {
             Outcome::TopicExists
         );
         let delete = Command::DeleteTopic { id: orders.id };
-        assert_eq!(delete.clone().apply(&mut image), Outcome::Done);
-        assert_eq!(delete.apply(&mut image), Outcome::NoSuchTopic);
+        assert_eq!(delete.clone().apply(&mut image, 7), Outcome::Done);
+        assert_eq!(delete.apply(&mut image, 7), Outcome::NoSuchTopic);
         assert_eq!(create_topic(&mut image, topic("orders", 1)), Outcome::Done);
     }
 
@@ -184,8 +193,8 @@ mod tests {
     #[test]
     fn producer_id_blocks_never_overlap() {
         let mut image = MetadataImage::default();
-        let first = Command::AllocateProducerIds.apply(&mut image);
-        let second = Command::AllocateProducerIds.apply(&mut image);
+        let first = Command::AllocateProducerIds.apply(&mut image, 7);
+        let second = Command::AllocateProducerIds.apply(&mut image, 7);
         assert_eq!(first, Outcome::ProducerIds { first: 0 });
         assert_eq!(
             second,

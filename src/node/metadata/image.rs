@@ -23,6 +23,8 @@ pub(in crate::node) struct TopicImage {
     pub(in crate::node) name: String,
     /// The id under which everything is stored.
     pub(in crate::node) id: TopicId,
+    /// The metadata index at which it was created.
+    pub(in crate::node) created_at: u64,
     /// Partitions by index.
     pub(in crate::node) partitions: Vec<PartitionImage>,
     /// Configs that were set, by Kafka's names; what is absent has the broker's default.

@@ -60,14 +60,19 @@ impl PartitionApplier {
         )
     }
 
-    fn publish(&mut self, at: LogPosition) {
+    /// Moves the high watermark, forward only; a state that is taken over moves it anywhere.
+    fn publish(&mut self, at: LogPosition, from: i64) {
         self.applied = at.index;
         let offsets = Offsets {
             log_start: self.log.log_start(),
-            high_watermark: self.log.offset_after(at.index),
+            high_watermark: self.log.offset_after(at.index).max(from),
             log_end: self.log.log_end(),
         };
         self.offsets.send_replace(offsets);
+    }
+
+    fn high_watermark(&self) -> i64 {
+        self.offsets.borrow().high_watermark
     }
 
     /// Remembers the batches of an entry; gives the offset of its first record.
@@ -88,13 +93,13 @@ impl PartitionApplier {
 
 impl Applier for PartitionApplier {
     fn blank(&mut self, at: LogPosition) {
-        self.publish(at);
+        self.publish(at, self.high_watermark());
         self.blank_term.send_replace(at.term);
     }
 
     fn data(&mut self, at: LogPosition, data: &Bytes) -> Reply {
         let base_offset = self.note(data);
-        self.publish(at);
+        self.publish(at, self.high_watermark());
         Reply::BaseOffset(base_offset)
     }
 
@@ -109,9 +114,9 @@ impl Applier for PartitionApplier {
     }
 
     fn restore(&mut self, at: LogPosition, mut state: Bytes) -> io::Result<()> {
-        state.try_get_i64()?;
+        let next_offset = state.try_get_i64()?;
         *self.producers.write().expect("no holder panics") = Producers::decode(&mut state)?;
-        self.publish(at);
+        self.publish(at, next_offset);
         Ok(())
     }
 

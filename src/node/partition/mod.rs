@@ -267,21 +267,11 @@ impl Partition {
         batches.map_err(|error| self.unreadable(&error))
     }
 
+    /// Only the leader knows where the log ends; a follower may just not be there yet.
     fn beyond(&self, from: i64, offsets: Offsets) -> ResponseError {
-        let leads = matches!(self.serving(), Serving::Leader { .. });
-        let leaders_end = self
-            .claims
-            .get(self.group.id())
-            .map_or(-1, |claim| claim.log_end);
-        let end = if leads {
-            offsets.log_end
-        } else {
-            leaders_end.max(offsets.log_end)
-        };
-        if from <= end {
-            ResponseError::OffsetNotAvailable
-        } else {
-            ResponseError::OffsetOutOfRange
+        match self.serving() {
+            Serving::Leader { .. } if from > offsets.log_end => ResponseError::OffsetOutOfRange,
+            Serving::Leader { .. } | Serving::Follower { .. } => ResponseError::OffsetNotAvailable,
         }
     }
 

@@ -40,6 +40,13 @@ fn add(sequence: i32, delta: i32) -> i32 {
     (i64::from(sequence) + i64::from(delta)).rem_euclid(i64::from(i32::MAX) + 1) as i32
 }
 
+/// Whether producers may have been forgotten: the log does not begin at its beginning any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Forgets {
+    Yes,
+    No,
+}
+
 /// What the sequences of a batch mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Check {
@@ -67,14 +74,17 @@ impl Producers {
         &self,
         key: &BatchKey,
         in_flight: impl DoubleEndedIterator<Item = &'a BatchKey>,
+        forgets: Forgets,
     ) -> Result<Check, ResponseError> {
         let last_flying = in_flight.rev().find(|other| other.producer == key.producer);
         let known = self.0.get(&key.producer);
         let (epoch, last) = match (last_flying, known) {
             (Some(flying), _) => (flying.epoch, Some(flying.last)),
             (None, Some(known)) => (known.epoch, known.batches.back().map(|batch| batch.1)),
-            // Unknown producers may begin anywhere: their state may have been retained away.
-            (None, None) => return Ok(Check::Fresh),
+            // An unknown producer begins at 0, or anywhere where its state may have been retained
+            // away (KIP-360); else a first batch that was refused would leave a gap.
+            (None, None) if key.first == 0 || forgets == Forgets::Yes => return Ok(Check::Fresh),
+            (None, None) => return Err(ResponseError::OutOfOrderSequenceNumber),
         };
         if key.epoch < epoch {
             return Err(ResponseError::InvalidProducerEpoch);
@@ -180,7 +190,7 @@ mod tests {
     }
 
     fn check(producers: &Producers, key: &BatchKey) -> Result<Check, ResponseError> {
-        producers.check(key, [].iter())
+        producers.check(key, [].iter(), Forgets::No)
     }
 
     #[test]
@@ -203,16 +213,21 @@ mod tests {
         let producers = noted(&[(0, 4)]);
         let flying = [key(5, 9)];
         assert_eq!(
-            producers.check(&key(10, 10), flying.iter()),
+            producers.check(&key(10, 10), flying.iter(), Forgets::No),
             Ok(Check::Fresh)
         );
-        let early = producers.check(&key(5, 5), flying.iter());
+        let early = producers.check(&key(5, 5), flying.iter(), Forgets::No);
         assert_eq!(early, Err(ResponseError::OutOfOrderSequenceNumber));
     }
 
     #[test]
-    fn an_unknown_producer_may_begin_anywhere() {
-        assert_eq!(check(&Producers::default(), &key(77, 80)), Ok(Check::Fresh));
+    fn an_unknown_producer_begins_at_zero_unless_it_may_be_forgotten() {
+        let nobody = Producers::default();
+        assert_eq!(check(&nobody, &key(0, 3)), Ok(Check::Fresh));
+        let late = check(&nobody, &key(77, 80));
+        assert_eq!(late, Err(ResponseError::OutOfOrderSequenceNumber));
+        let forgotten = nobody.check(&key(77, 80), [].iter(), Forgets::Yes);
+        assert_eq!(forgotten, Ok(Check::Fresh));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use kafka_protocol::ResponseError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::applier::SharedProducers;
-use super::producers::{BatchKey, Check};
+use super::producers::{BatchKey, Check, Forgets};
 use super::{Acks, Appended};
 use crate::node::raft::{Group, Reply, WriteError, Written};
 use crate::protocol::records::{self, BatchHeader};
@@ -50,6 +50,7 @@ pub(super) struct License {
 struct Passenger {
     key: Option<BatchKey>,
     offset_in_entry: i64,
+    min_isr: usize,
     waiting: Vec<(Answer, Acks)>,
 }
 
@@ -84,8 +85,11 @@ impl Proposer {
 
     /// The next thing to do: a landing, or a batch when there is room for it. `None` when nobody
     /// can append any more.
-    pub(super) async fn next(&mut self) -> Option<Work> {
-        let room = self.landings.len() < MAX_FLYING && !self.grounded;
+    ///
+    /// Without a license there is always room: what arrives is refused at once.
+    pub(super) async fn next(&mut self, license: Option<License>) -> Option<Work> {
+        let free = self.landings.len() < MAX_FLYING && !self.grounded;
+        let room = license.is_none() || free;
         tokio::select! {
             biased;
             Some(landed) = self.landings.next() => Some(Work::Landed(landed)),
@@ -93,10 +97,20 @@ impl Proposer {
         }
     }
 
+    /// Leadership, or the majority, is out of reach: who waits is told to ask the next leader. What
+    /// is under way keeps its place, since it may still be committed.
+    pub(super) fn disown(&mut self) {
+        for passenger in self.flights.iter_mut().flatten() {
+            for (reply, _) in passenger.waiting.drain(..) {
+                drop(reply.send(Err(ResponseError::NotLeaderOrFollower)));
+            }
+        }
+    }
+
     /// Does it; `license` is what the replica may do now.
     pub(super) async fn work(&mut self, work: Work, license: Option<License>) {
         match work {
-            Work::Landed(result) => self.land(result, license),
+            Work::Landed(result) => self.land(result),
             Work::Arrived(first) => self.depart(first, license).await,
         }
     }
@@ -132,6 +146,10 @@ impl Proposer {
         entry: &mut BytesMut,
         offset: &mut i64,
     ) {
+        if append.reply.is_closed() {
+            // The client's time-out has passed: it was told so, and it must stay true.
+            return;
+        }
         if append.acks == Acks::All && license.isr < license.min_isr {
             return refuse(append, ResponseError::NotEnoughReplicas);
         }
@@ -143,7 +161,15 @@ impl Proposer {
             }
             match self.check(&key, passengers) {
                 Ok(Check::Fresh) => {}
-                Ok(Check::Duplicate(base_offset)) => return self.answer(append.reply, base_offset),
+                Ok(Check::Duplicate(base_offset)) => {
+                    let index = self.group.applied();
+                    return self.confirm(
+                        (append.reply, append.acks),
+                        base_offset,
+                        index,
+                        license.min_isr,
+                    );
+                }
                 Err(code) => return refuse(append, code),
             }
         }
@@ -151,9 +177,11 @@ impl Proposer {
         entry.extend_from_slice(&append.batch);
         records::patch(&mut entry[at..], *offset, UNPATCHED);
         let waiting = vec![(append.reply, append.acks)];
+        let min_isr = license.min_isr;
         passengers.push(Passenger {
             key,
             offset_in_entry: *offset,
+            min_isr,
             waiting,
         });
         *offset += i64::from(append.header.last_offset_delta) + 1;
@@ -172,11 +200,16 @@ impl Proposer {
 
     fn check(&self, key: &BatchKey, boarding: &[Passenger]) -> Result<Check, ResponseError> {
         let flying = self.flights.iter().flatten().chain(boarding);
+        let forgets = if self.group.log().log_start() > 0 {
+            Forgets::Yes
+        } else {
+            Forgets::No
+        };
         let keys: Vec<BatchKey> = flying.filter_map(|passenger| passenger.key).collect();
         self.producers
             .read()
             .expect("no holder panics")
-            .check(key, keys.iter())
+            .check(key, keys.iter(), forgets)
     }
 
     async fn propose(&mut self, passengers: Vec<Passenger>, entry: Bytes, term: u64) {
@@ -189,7 +222,7 @@ impl Proposer {
         }
     }
 
-    fn land(&mut self, result: Result<Written, WriteError>, license: Option<License>) {
+    fn land(&mut self, result: Result<Written, WriteError>) {
         let passengers = self.flights.pop_front().expect("a landing has its flight");
         match result {
             Ok(Written {
@@ -197,7 +230,7 @@ impl Proposer {
                 reply: Reply::BaseOffset(base),
             }) => {
                 for passenger in passengers {
-                    self.settle(passenger, base, index, license);
+                    self.settle(passenger, base, index);
                 }
             }
             Ok(_) | Err(_) => {
@@ -208,16 +241,20 @@ impl Proposer {
         self.grounded &= !self.flights.is_empty();
     }
 
-    fn settle(&self, passenger: Passenger, base: i64, index: u64, license: Option<License>) {
+    fn settle(&self, passenger: Passenger, base: i64, index: u64) {
         let base_offset = base + passenger.offset_in_entry;
-        let min_isr = license.map_or(1, |license| license.min_isr);
+        for waiting in passenger.waiting {
+            self.confirm(waiting, base_offset, index, passenger.min_isr);
+        }
+    }
+
+    /// Answers for a committed batch, once enough replicas have it.
+    fn confirm(&self, (reply, acks): (Answer, Acks), base_offset: i64, index: u64, min_isr: usize) {
         let majority = self.group.voters().len() / 2 + 1;
-        for (reply, acks) in passenger.waiting {
-            if acks == Acks::All && min_isr > majority {
-                self.answer_when_matched(reply, base_offset, index, min_isr);
-            } else {
-                self.answer(reply, base_offset);
-            }
+        if acks == Acks::All && min_isr > majority {
+            self.answer_when_matched(reply, base_offset, index, min_isr);
+        } else {
+            self.answer(reply, base_offset);
         }
     }
 

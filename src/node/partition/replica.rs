@@ -68,12 +68,13 @@ impl Replica {
         let mut ticks = self.around.ticks.clone();
         let mut blank_term = self.blank_term.clone();
         let mut progress = self.group.watch_progress();
+        let mut license = None;
         loop {
             let catching_up = self.leads() && self.isr.len() < self.group.voters().len();
             let alive = tokio::select! {
-                work = proposer.next() => {
-                    let Some(work) = work else { return };
-                    proposer.work(work, self.license()).await;
+                work = proposer.next(license) => {
+                    let Some(work) = work else { break };
+                    proposer.work(work, license).await;
                     continue;
                 }
                 changed = standing.changed() => changed.is_ok(),
@@ -83,10 +84,17 @@ impl Replica {
                 alive = progress.changed(), if catching_up => alive,
             };
             if !alive {
-                return;
+                break;
             }
             self.refresh();
+            let now = self.license();
+            if license.is_some() && now.map(|now| now.term) != license.map(|was| was.term) {
+                proposer.disown();
+            }
+            license = now;
         }
+        self.step_down();
+        proposer.disown();
     }
 
     /// The term in which this replica leads and may serve.
@@ -111,7 +119,7 @@ impl Replica {
             .filter(|voter| self.hears(&peers, **voter))
             .count();
         let replicas = self.group.voters().len();
-        (heard > replicas / 2).then(|| License {
+        (heard > replicas / 2 && !self.isr.is_empty()).then(|| License {
             term,
             isr: self.isr.len(),
             min_isr: self.min_isr(replicas),
@@ -203,7 +211,7 @@ impl Replica {
     /// Once a second: says the claim again with the newest log end, and looks at retention.
     fn tick(&mut self, count: u64) {
         if let (true, Some(term)) = (self.leads(), self.serving_term()) {
-            self.around.announcer.repeat(self.claim(term));
+            self.around.announcer.note(self.claim(term));
         }
         self.mark = self.group.log().state().last.map_or(0, |last| last.index);
         if count.is_multiple_of(RETENTION_TICKS) && !self.topic.is_internal() {

@@ -1,6 +1,6 @@
 //! Tells all nodes what this node leads: on change at once, and again each second.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -17,8 +17,6 @@ pub(in crate::node) struct Announcer {
     claims: Claims,
     links: Links,
     peers: Arc<[NodeId]>,
-    /// Claims to be said again with the next [`Announcer::flush`].
-    repeats: Arc<Mutex<Vec<Claim>>>,
 }
 
 impl Announcer {
@@ -29,14 +27,12 @@ impl Announcer {
         links: Links,
         peers: Vec<NodeId>,
     ) -> Self {
-        let repeats = Arc::default();
         Self {
             me: me.0,
             boot: me.1,
             claims,
             links,
             peers: peers.into(),
-            repeats,
         }
     }
 
@@ -51,16 +47,14 @@ impl Announcer {
         self.send(&self.peers, &[claim]);
     }
 
-    /// Says a claim again with the next flush.
-    pub(in crate::node) fn repeat(&self, claim: Claim) {
-        self.claims.take(claim.clone());
-        self.repeats.lock().expect("no holder panics").push(claim);
+    /// Notes the newest of a claim that did not change, for the next flush.
+    pub(in crate::node) fn note(&self, claim: Claim) {
+        self.claims.take(claim);
     }
 
-    /// Sends what was collected since the last flush, in one message a peer.
+    /// Says everything that this node leads again, in one message a peer.
     pub(in crate::node) fn flush(&self) {
-        let repeats = std::mem::take(&mut *self.repeats.lock().expect("no holder panics"));
-        self.send(&self.peers, &repeats);
+        self.send(&self.peers, &self.claims.own(self.me));
     }
 
     /// Tells a peer that came back everything that this node leads.
@@ -72,14 +66,19 @@ impl Announcer {
         if claims.is_empty() {
             return;
         }
-        let body = claims::encode(claims);
-        let mut payload = BytesMut::with_capacity(1 + body.len());
-        payload.put_u8(CLAIMS_TAG);
-        payload.put_slice(&body);
-        let payload: Bytes = payload.freeze();
+        let payload = claims_message(claims);
         for peer in to {
             self.links
                 .cast(*peer, Service::Gossip, GroupId::METADATA, payload.clone());
         }
     }
+}
+
+/// Claims as one gossip message.
+pub(in crate::node::raft) fn claims_message(claims: &[Claim]) -> Bytes {
+    let body = claims::encode(claims);
+    let mut payload = BytesMut::with_capacity(1 + body.len());
+    payload.put_u8(CLAIMS_TAG);
+    payload.put_slice(&body);
+    payload.freeze()
 }

@@ -105,6 +105,14 @@ impl Claims {
         self.table.write().expect("no holder panics").remove(&group);
     }
 
+    /// Forgets the groups that do not exist (any more): late gossip may have brought them back.
+    pub(in crate::node) fn retain(&self, exists: impl Fn(GroupId) -> bool) {
+        self.table
+            .write()
+            .expect("no holder panics")
+            .retain(|group, _| exists(*group));
+    }
+
     /// Counts changes of leaders, terms and ISRs.
     pub(in crate::node) fn watch(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use openraft::async_runtime::watch::WatchReceiver;
-use openraft::errors::RaftError;
+use openraft::errors::{ClientWriteError, RaftError};
 use openraft::impls::ProgressResponder;
 use openraft::metrics::RaftDataMetrics;
 use openraft::type_config::alias::WatchReceiverOf;
@@ -66,27 +67,61 @@ pub(in crate::node) struct Group {
     standing: watch::Receiver<Standing>,
     first_term: u64,
     tasks: TaskTracker,
+    past: Past,
+    closing: Arc<AtomicBool>,
+}
+
+/// Whether a replica may have held entries that its disk does not have any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::node) enum Past {
+    /// The group is younger than this disk: an empty log never held anything.
+    Known,
+    /// The disk joined later than the group was made: an empty log may have lost what it held.
+    MayBeLost,
+}
+
+/// What a group tells its node beside its state.
+#[derive(Clone)]
+pub(in crate::node) struct Signals {
+    /// Set when a group ended with an error: the node must stop, or it would seem to lead.
+    pub(in crate::node) alarm: watch::Sender<Option<String>>,
+    /// Counts leaders lost: what the election task looks at at once.
+    pub(in crate::node) stir: watch::Sender<u64>,
+}
+
+impl Default for Signals {
+    fn default() -> Self {
+        Self {
+            alarm: watch::Sender::new(None),
+            stir: watch::Sender::new(0),
+        }
+    }
 }
 
 impl Group {
-    /// Starts (or restarts) the group from its log. `tasks` gets the task that follows its state.
+    /// Starts (or restarts) the group from its log.
     pub(in crate::node) async fn start(
         id: GroupId,
         members: Members,
         log: GroupLog,
         applier: Box<dyn Applier>,
-        links: Links,
-        tasks: &TaskTracker,
+        around: Around<'_>,
     ) -> io::Result<Arc<Self>> {
         let target = SnapshotTarget::default();
-        let machine = Machine::open(log.clone(), applier, Arc::clone(&target))?;
-        let network = Network::new(links, id);
+        let machine = Machine::open(log.clone(), applier, Arc::clone(&target)).await?;
+        let network = Network::new(around.links.clone(), id);
         let store = Store::new(log.clone());
         let raft = Raft::new(members.me.0, raft_config(), network, store, machine).await;
         let raft = raft.map_err(|fatal| io::Error::other(format!("{id}: {fatal}")))?;
-        let standing = follow(&raft, members.me, tasks);
+        let closing = Arc::new(AtomicBool::new(false));
+        let end = End {
+            id,
+            closing: Arc::clone(&closing),
+            signals: around.signals.clone(),
+        };
+        let standing = follow(&raft, members.me, end, around.tasks);
         let first_term = standing.borrow().term;
-        let Members { me, voters } = members;
+        let Members { me, voters, past } = members;
         Ok(Arc::new(Self {
             id,
             me,
@@ -96,7 +131,9 @@ impl Group {
             target,
             standing,
             first_term,
-            tasks: tasks.clone(),
+            tasks: around.tasks.clone(),
+            past,
+            closing,
         }))
     }
 
@@ -135,6 +172,17 @@ impl Group {
         self.log.state().repair_until.is_some()
     }
 
+    /// Whether the log is empty where it may once have held entries: then it proves nothing.
+    /// The first membership, which every initialiser writes alike, counts as empty.
+    pub(in crate::node) fn may_have_lost_all(&self) -> bool {
+        self.past == Past::MayBeLost && self.is_empty()
+    }
+
+    /// Whether the log holds nothing but the first membership.
+    pub(in crate::node) fn is_empty(&self) -> bool {
+        self.log.state().last.is_none_or(|last| last.index == 0)
+    }
+
     /// Makes all voters members and stands at once; on one node, once in the group's life.
     pub(in crate::node) async fn initialize(&self) {
         let ids: BTreeSet<u64> = self.voters.iter().map(|voter| voter.0).collect();
@@ -168,7 +216,11 @@ impl Group {
         sent.map_err(|_| WriteError::Lost)?;
         Ok(async move {
             let result = waiting.await.map_err(|_| WriteError::Lost)?;
-            let response = result.map_err(|_| WriteError::NotLeader)?;
+            let response = result.map_err(|error| match error {
+                ClientWriteError::ForwardToLeader(_) => WriteError::NotLeader,
+                // Truncated or purged before it was applied here: it may be committed elsewhere.
+                _ => WriteError::Lost,
+            })?;
             Ok(Written {
                 index: response.log_id.index(),
                 reply: response.data,
@@ -277,6 +329,7 @@ impl Group {
 
     /// Ends the group's tasks; its files stay.
     pub(in crate::node) async fn shutdown(&self) {
+        self.closing.store(true, Ordering::Relaxed);
         if let Err(error) = self.raft.shutdown().await {
             tracing::warn!(group = %self.id, %error, "did not shut down cleanly");
         }
@@ -309,12 +362,43 @@ pub(in crate::node) struct Members {
     pub(in crate::node) me: NodeId,
     /// All voters, the preferred leader first.
     pub(in crate::node) voters: Vec<NodeId>,
+    /// Whether this replica may have lost entries.
+    pub(in crate::node) past: Past,
+}
+
+/// What a group needs of its node.
+pub(in crate::node) struct Around<'a> {
+    /// The way to the peers.
+    pub(in crate::node) links: &'a Links,
+    /// What it tells the node.
+    pub(in crate::node) signals: &'a Signals,
+    /// Where its tasks run.
+    pub(in crate::node) tasks: &'a TaskTracker,
+}
+
+/// What happens when the group's core ends.
+struct End {
+    id: GroupId,
+    closing: Arc<AtomicBool>,
+    signals: Signals,
+}
+
+impl End {
+    /// A core that ended unasked has met an error: without it the node is a leader that does
+    /// nothing and a voter that says nothing.
+    fn came(&self) {
+        if !self.closing.load(Ordering::Relaxed) {
+            let what = format!("the Raft core of {} ended with an error", self.id);
+            self.signals.alarm.send_replace(Some(what));
+        }
+    }
 }
 
 /// Follows openraft's metrics with a small value that wakes only those who care.
 fn follow(
     raft: &Raft<Types, Machine>,
     me: NodeId,
+    end: End,
     tasks: &TaskTracker,
 ) -> watch::Receiver<Standing> {
     let mut metrics = raft.server_metrics();
@@ -323,7 +407,18 @@ fn follow(
         while metrics.changed().await.is_ok() {
             let now = standing_of(&metrics.borrow_watched(), me);
             sender.send_if_modified(|seen| std::mem::replace(seen, now) != now);
+            if now.leader.is_none() {
+                end.signals.stir.send_modify(|count| *count += 1);
+            }
         }
+        sender.send_modify(|last| {
+            *last = Standing {
+                leads: false,
+                leader: None,
+                ..*last
+            }
+        });
+        end.came();
     });
     receiver
 }

@@ -16,6 +16,7 @@ use super::group::Group;
 use super::host::Host;
 use super::types::{Snapshot, Types, Vote};
 use super::wire::{self, Malformed, Reader};
+use crate::node::identity::Births;
 use crate::node::link::{Inbox, Service};
 use crate::spec::{GroupId, NodeId};
 
@@ -44,6 +45,7 @@ pub(in crate::node) struct RaftInbox {
     claims: Claims,
     words: mpsc::Sender<Words>,
     upstairs: Arc<dyn Upstairs>,
+    births: Births,
 }
 
 impl RaftInbox {
@@ -52,6 +54,7 @@ impl RaftInbox {
         host: Host,
         claims: Claims,
         upstairs: Arc<dyn Upstairs>,
+        births: Births,
     ) -> (Self, Survivors) {
         let (words, receiver) = mpsc::channel(WORDS);
         (
@@ -60,6 +63,7 @@ impl RaftInbox {
                 claims,
                 words,
                 upstairs,
+                births,
             },
             Survivors(receiver),
         )
@@ -81,10 +85,11 @@ impl Inbox for RaftInbox {
             return self.upstairs.request(from, service, group, payload);
         }
         let host = self.host.clone();
+        let births = self.births.clone();
         async move {
             let found = host.wait(group, GROUP_WAIT).await;
             let group = found.ok_or_else(|| format!("no replica of {group} here"))?;
-            serve(&group, service, payload).await
+            serve(&group, &births, service, payload).await
         }
         .boxed()
     }
@@ -118,13 +123,19 @@ impl RaftInbox {
     }
 }
 
-async fn serve(group: &Group, service: Service, payload: Bytes) -> Result<Bytes, String> {
+async fn serve(
+    group: &Group,
+    births: &Births,
+    service: Service,
+    payload: Bytes,
+) -> Result<Bytes, String> {
     let raft = group.raft();
     let words = |error: &dyn std::fmt::Display| error.to_string();
     match service {
         Service::Append => {
             let request = wire::read_append_request(payload).map_err(|e| words(&e))?;
-            begin_repair(group, &request).map_err(|e| words(&e))?;
+            group.log().room().await;
+            begin_repair(group, births, &request).map_err(|e| words(&e))?;
             let response = raft.append_entries(request).await.map_err(|e| words(&e))?;
             Ok(wire::append_response(&response))
         }
@@ -168,25 +179,41 @@ async fn serve(group: &Group, service: Service, payload: Bytes) -> Result<Bytes,
     }
 }
 
-/// An empty log has a vote in the group's first election only: later on it cannot tell whether it
-/// never held anything or lost it with its disk. A damaged log has none at all.
+/// A log that is being repaired, or that may have lost all that it held, has no vote: it cannot
+/// prove that it never acknowledged what a candidate lacks. Where nobody has anything yet, in the
+/// group's first election, everybody has one.
 fn may_vote(group: &Group, request: &VoteRequest<Types>) -> bool {
-    let log = group.log().state();
     let first_election = request.last_log_id.is_none_or(|last| last.index() == 0);
-    log.repair_until.is_none() && (log.last.is_some() || first_election)
+    !group.repairing() && (first_election || !group.may_have_lost_all())
 }
 
-/// A leader's first word to an empty log: what is committed by then may have been held here
-/// before, so there is no vote until the log has reached it.
-fn begin_repair(group: &Group, request: &AppendEntriesRequest<Types>) -> io::Result<()> {
-    let committed = request
-        .leader_commit
-        .as_ref()
-        .map_or(0, openraft::LogId::index);
-    if committed > 0 && group.log().state().last.is_none() {
-        group.log().require_repair(committed)?;
+/// A leader's first word to a log that may have lost all: it has no vote until it has reached
+/// everything that can have been committed by then.
+fn begin_repair(
+    group: &Group,
+    births: &Births,
+    request: &AppendEntriesRequest<Types>,
+) -> io::Result<()> {
+    if group.repairing() || !group.may_have_lost_all() {
+        return Ok(());
     }
-    Ok(())
+    let known = [request.leader_commit, request.prev_log_id];
+    let last = request.entries.last().map(|entry| entry.log_id);
+    let until = known
+        .into_iter()
+        .chain([last])
+        .flatten()
+        .map(|id| id.index())
+        .max();
+    // The first membership and the first leader's blank are no proof of a past.
+    let committed = request.leader_commit.is_some_and(|id| id.index() > 0);
+    let Some(until) = until.filter(|until| committed || *until > 1) else {
+        return Ok(());
+    };
+    if group.id().is_metadata() {
+        births.joined_late(until)?;
+    }
+    group.log().require_repair(until)
 }
 
 /// A replica without a vote says no.

@@ -55,26 +55,49 @@ pub(in crate::node::raft) struct Machine {
 
 impl Machine {
     /// Continues from the newest stored state.
-    pub(in crate::node::raft) fn open(
+    pub(in crate::node::raft) async fn open(
         log: GroupLog,
-        mut applier: Box<dyn Applier>,
+        applier: Box<dyn Applier>,
         target: SnapshotTarget,
     ) -> io::Result<Self> {
-        let mut applied = None;
-        let mut membership = StoredMembership::default();
-        if let Some((at, bytes)) = log.newest_state()? {
-            let (meta, state) = unpack(bytes)?;
-            applier.restore(at, state)?;
-            applied = Some(types::log_id(at));
-            membership = meta.last_membership;
-        }
-        Ok(Self {
+        let membership = StoredMembership::default();
+        let mut machine = Self {
             log,
             applier,
-            applied,
+            applied: None,
             membership,
             target,
-        })
+        };
+        if let Some((at, bytes)) = machine.log.newest_state()? {
+            let (meta, state) = unpack(bytes)?;
+            machine.continue_from(at, meta, state).await?;
+        }
+        Ok(machine)
+    }
+
+    /// Goes on from a state. The log is emptied first when it does not reach it: a snapshot came,
+    /// now or just before the process ended.
+    async fn continue_from(
+        &mut self,
+        at: LogPosition,
+        meta: SnapshotMeta,
+        state: Bytes,
+    ) -> io::Result<()> {
+        if self
+            .log
+            .state()
+            .last
+            .is_none_or(|last| last.index < at.index)
+        {
+            let (done, waiting) = super::store::completion();
+            self.log
+                .reset(at, self.applier.next_offset(&state)?, done)?;
+            super::store::wait(waiting).await?;
+        }
+        self.applier.restore(at, state)?;
+        self.applied = Some(types::log_id(at));
+        self.membership = meta.last_membership;
+        Ok(())
     }
 
     fn apply_one(&mut self, entry: &types::Entry) -> io::Result<Reply> {
@@ -139,18 +162,16 @@ impl RaftStateMachine<Types> for Machine {
         }
     }
 
+    /// The state is stored before the log is emptied for it, so that a kill between the two
+    /// leaves a log that can be continued.
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, data: Bytes) -> io::Result<()> {
         let at = meta.last_log_id.as_ref().map(types::position);
         let at = at.ok_or_else(|| invalid("a snapshot of nothing"))?;
-        let next_offset = self.applier.next_offset(&data)?;
-        let (done, waiting) = super::store::completion();
-        self.log.reset(at, next_offset, done)?;
-        super::store::wait(waiting).await?;
         self.log.save_state(at, &pack(meta, &data))?;
-        self.applier.restore(at, data)?;
-        self.applied = meta.last_log_id;
-        self.membership = meta.last_membership.clone();
-        Ok(())
+        let (done, waiting) = super::store::completion();
+        self.log.reset(at, self.applier.next_offset(&data)?, done)?;
+        super::store::wait(waiting).await?;
+        self.continue_from(at, meta.clone(), data).await
     }
 
     async fn get_current_snapshot(&mut self) -> io::Result<Option<Snapshot>> {

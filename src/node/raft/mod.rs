@@ -20,7 +20,7 @@ mod wire;
 pub(in crate::node) use announcer::Announcer;
 pub(in crate::node) use claims::{Claim, Claims};
 pub(in crate::node) use elections::{Elections, Parts};
-pub(in crate::node) use group::{Group, Members, Standing, WriteError, Written};
+pub(in crate::node) use group::{Around, Group, Members, Past, Signals, WriteError, Written};
 pub(in crate::node) use handover::hand_over;
 pub(in crate::node) use host::Host;
 pub(in crate::node) use inbox::{RaftInbox, Survivors, Upstairs};

@@ -18,17 +18,21 @@
 mod batches;
 mod checkpoint;
 mod disk;
+mod engine;
 mod group;
 mod handles;
 mod queue;
 mod read;
 mod record;
 mod recovery;
+mod retention;
 mod row;
+mod run;
 mod sealed;
 mod segments;
 mod states;
 mod stats;
+mod synced;
 mod tail;
 mod terms;
 mod threads;
@@ -38,31 +42,22 @@ mod wal;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-use std::fs::{self, File};
 use std::io;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, mpsc};
-use std::thread::{self, JoinHandle};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::watch;
 
 use crate::spec::{GroupId, SyncMode};
-use disk::{Disk, Faults};
+use disk::Faults;
+use engine::{Owner, Shared};
 use group::Group;
-use handles::Handles;
-use queue::Queue;
-use read::Limits;
-use recovery::Recovered;
+use retention::Limits;
 use states::States;
-use stats::Counters;
 pub(in crate::node) use stats::{SYNC_BOUNDS_US, StorageStats};
-use threads::Flusher;
 use view::LogView;
-use wal::{Maker, Wal};
 
 /// A position in a group's log; the term is unique to its leader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -167,28 +162,14 @@ pub(in crate::node) enum StorageError {
     },
 }
 
+/// How often a wait for room looks again.
+const LOOK_AGAIN: std::time::Duration = std::time::Duration::from_millis(50);
+
 /// The storage of one node. Clones share it; when the last one and the last log of it go without
 /// [`Storage::close`], it ends as if the process had been killed.
 #[derive(Clone)]
 pub(in crate::node) struct Storage {
     owner: Arc<Owner>,
-}
-
-/// What calls and threads share.
-struct Shared {
-    disk: Arc<Disk>,
-    handles: Arc<Handles>,
-    queue: Queue,
-    counters: Counters,
-    segment_bytes: u64,
-    numbers: AtomicU64,
-    groups: Mutex<BTreeMap<GroupId, Arc<Group>>>,
-}
-
-/// The threads' end.
-struct Owner {
-    shared: Arc<Shared>,
-    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Storage {
@@ -205,38 +186,11 @@ impl Storage {
         options: StorageOptions,
         faults: Faults,
     ) -> Result<(Self, Vec<Damage>), StorageError> {
-        let failed = |source| StorageError::Io {
+        let started = engine::start(dir, options, faults);
+        let (owner, damage) = started.map_err(|source| StorageError::Io {
             what: format!("open the storage in {}", dir.display()),
             source,
-        };
-        Self::start(dir, options, faults).map_err(failed)
-    }
-
-    fn start(
-        dir: &Path,
-        options: StorageOptions,
-        faults: Faults,
-    ) -> io::Result<(Self, Vec<Damage>)> {
-        let disk = prepare(dir, faults)?;
-        let handles = Arc::new(Handles::new(disk.clone()));
-        let maker = Maker::new(disk.clone(), options.wal_bytes);
-        let mut recovered = recovery::recover(&disk, &handles, &maker, options.sync)?;
-        let damage = std::mem::take(&mut recovered.damage);
-        let shared = Arc::new(Shared {
-            disk,
-            handles,
-            queue: Queue::default(),
-            counters: Counters::default(),
-            segment_bytes: options.segment_bytes,
-            numbers: AtomicU64::new(recovered.next_number),
-            groups: Mutex::new(restored(&mut recovered)),
-        });
-        if recovered.torn {
-            shared.counters.torn_tail();
-        }
-        let wal = Wal::new(maker, options.sync, recovered.mark);
-        let threads = Mutex::new(start_threads(&shared, wal, recovered, options.wal_bytes)?);
-        let owner = Arc::new(Owner { shared, threads });
+        })?;
         Ok((Self { owner }, damage))
     }
 
@@ -321,90 +275,6 @@ fn storage_error(what: String, source: io::Error) -> StorageError {
     }
 }
 
-/// Makes the directories, with durable names.
-fn prepare(dir: &Path, faults: Faults) -> io::Result<Arc<Disk>> {
-    if !dir.is_dir() {
-        fs::create_dir_all(dir)?;
-        if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            File::open(parent)?.sync_all()?;
-        }
-    }
-    let disk = Disk::open(dir, faults)?;
-    let new_wal = disk.create_dir(wal::DIRECTORY)?;
-    let new_groups = disk.create_dir("groups")?;
-    if new_wal || new_groups {
-        disk.sync_dir("")?;
-    }
-    Ok(disk)
-}
-
-/// The logs that were found, for callers and for the flusher.
-fn restored(recovered: &mut Recovered) -> BTreeMap<GroupId, Arc<Group>> {
-    let mut groups = BTreeMap::new();
-    for (id, written) in &mut recovered.segments.groups {
-        let states = recovered.states.remove(id).unwrap_or_default();
-        let group = Group::new(*id, written.view.clone(), written.group_seq, states);
-        let group = Arc::new(group);
-        written.front = Some(group.clone());
-        groups.insert(*id, group);
-    }
-    groups
-}
-
-fn start_threads(
-    shared: &Arc<Shared>,
-    wal: Wal,
-    recovered: Recovered,
-    checkpoint_bytes: u64,
-) -> io::Result<Vec<JoinHandle<()>>> {
-    let (to_flusher, stored) = mpsc::channel();
-    let (segments, mark) = (recovered.segments, recovered.mark);
-    let mut flusher = Flusher::new(shared.clone(), segments, mark, checkpoint_bytes);
-    if recovered.replayed {
-        flusher = flusher.after_replay();
-    }
-    let named = |name: &str| thread::Builder::new().name(name.to_owned());
-    let flusher = named("segments").spawn(move || flusher.run(&stored))?;
-    let shared = shared.clone();
-    let writer = named("wal").spawn(move || threads::write(&shared, wal, &to_flusher))?;
-    Ok(vec![writer, flusher])
-}
-
-impl Shared {
-    fn groups(&self) -> MutexGuard<'_, BTreeMap<GroupId, Arc<Group>>> {
-        self.groups
-            .lock()
-            .expect("no thread panics while it holds the groups")
-    }
-
-    /// A number that no segment's file has.
-    fn next_number(&self) -> u64 {
-        self.numbers.fetch_add(1, Ordering::Relaxed)
-    }
-}
-
-impl Owner {
-    /// Waits for the threads, unless it is one of them that asks.
-    fn join(&self) {
-        let threads = self
-            .threads
-            .lock()
-            .map(|mut threads| std::mem::take(&mut *threads));
-        for thread in threads.unwrap_or_default() {
-            if thread.thread().id() != thread::current().id() {
-                drop(thread.join());
-            }
-        }
-    }
-}
-
-impl Drop for Owner {
-    fn drop(&mut self) {
-        self.shared.queue.abandon();
-        self.join();
-    }
-}
-
 /// One group's log; clones share it, and keep the storage alive. Appends are visible to reads at once, durable when `done`
 /// is called; calls of one group take effect in call order.
 #[derive(Clone)]
@@ -421,9 +291,21 @@ impl GroupLog {
 
     /// Appends entries that continue the log without a gap. In a records log every batch gets
     /// its base offset (the running sum) and the entry's own term as its leader epoch; a batch
-    /// that comes with both already set to other values *from a leader* is a divergence.
+    /// that comes with both already set to other values *from a leader* (an epoch other than -1)
+    /// is a divergence (`InvalidData`). An error means that nothing was taken and that `done` is
+    /// not called.
     pub(in crate::node) fn append(&self, entries: Vec<LogEntry>, done: Done) -> io::Result<()> {
         self.group.append(&self.owner.shared, entries, done)
+    }
+
+    /// Waits, without blocking the thread, until the disk has caught up far enough that
+    /// [`GroupLog::append`] will not have to wait.
+    pub(in crate::node) async fn room(&self) {
+        let queue = &self.owner.shared.queue;
+        while !queue.has_room() {
+            // Room that came between the look and the wait is found at the next look.
+            drop(tokio::time::timeout(LOOK_AGAIN, queue.freed()).await);
+        }
     }
 
     /// Saves a vote; durable when `done` is called.

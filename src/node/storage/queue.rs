@@ -9,7 +9,7 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::Done;
 use super::group::Group;
@@ -17,6 +17,8 @@ use super::record::{HEAD, Record};
 
 /// Bytes on the way from calls to segments.
 const MAX_QUEUED: u64 = 64 << 20;
+/// Callers with time wait from here on, so that those without never have to.
+const ROOM: u64 = MAX_QUEUED / 2;
 /// Bytes of one batch of the write-ahead log: a sync is never far away.
 const MAX_BATCH: u64 = 16 << 20;
 /// After this a caller gives up: the disk is stuck.
@@ -47,6 +49,8 @@ pub(super) struct Queue {
     filled: Condvar,
     freed: Condvar,
     failed: watch::Sender<Option<String>>,
+    /// Wakes those who wait for room without a thread of their own.
+    room: Notify,
 }
 
 #[derive(Default)]
@@ -77,6 +81,17 @@ impl Op {
 }
 
 impl Queue {
+    /// Whether less is on the way than the bound.
+    pub(super) fn has_room(&self) -> bool {
+        let inner = self.inner();
+        inner.stop.is_some() || inner.bytes <= ROOM
+    }
+
+    /// Ends when there may be room again.
+    pub(super) async fn freed(&self) {
+        self.room.notified().await;
+    }
+
     /// Waits until there is room. An error when the storage has stopped, or is stuck.
     pub(super) fn admit(&self) -> io::Result<()> {
         let full = |inner: &mut Inner| inner.stop.is_none() && inner.bytes > MAX_QUEUED;
@@ -132,6 +147,9 @@ impl Queue {
         let mut inner = self.inner();
         inner.bytes = inner.bytes.saturating_sub(bytes);
         self.freed.notify_all();
+        if inner.bytes <= ROOM {
+            self.room.notify_waiters();
+        }
     }
 
     /// Takes nothing more; what is queued is still written.

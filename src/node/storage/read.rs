@@ -4,44 +4,21 @@
 //! one piece, held against their checksums. Files are read outside of the lock; when entries went
 //! meanwhile (a truncation, a purge), the read starts again, so that it never mixes two histories.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::batches;
-use super::group::{Front, Group, invalid};
-use super::record::EntryKind;
+use super::group::{Group, invalid};
 use super::row::Row;
-use super::view::Segment;
-use super::{LogEntry, LogPosition, Payload, Shared};
+use super::run::{Cut, OnDisk, Run, RunBytes, from_tail, on_disk, payload_len};
+use super::{LogEntry, Shared};
 
 /// Rows of one read.
 const ROWS_AT_ONCE: u64 = 512;
 /// How often a read starts again before it gives up.
 const ATTEMPTS: usize = 16;
-
-/// Consecutive entries from one place.
-struct Run {
-    rows: Vec<Row>,
-    bytes: RunBytes,
-}
-
-enum RunBytes {
-    /// Each entry's payload.
-    Each(Vec<Bytes>),
-    /// The data of all entries in one piece, and the memberships among them.
-    Together(Bytes, BTreeMap<u64, Bytes>),
-}
-
-/// Where rows are to be read from.
-struct OnDisk {
-    segment: Segment,
-    /// The first index that is not there.
-    end: u64,
-    members: BTreeMap<u64, Bytes>,
-}
 
 impl Group {
     /// See [`super::GroupLog::read`].
@@ -96,7 +73,7 @@ impl Group {
                 && let Some(run) = self.run(shared, next..u64::MAX, cut.left())?
             {
                 next += run.rows.len() as u64;
-                cut.take(&self.id, run)?;
+                cut.take(self.id, run)?;
             }
             Ok(cut.joined())
         })
@@ -216,34 +193,6 @@ impl Group {
     /// See [`super::GroupLog::is_seal`].
     pub(super) fn is_seal(&self, shared: &Shared, index: u64) -> bool {
         self.front().view.is_seal(index, shared.segment_bytes)
-    }
-
-    /// See [`super::GroupLog::retention_point`].
-    pub(super) fn retention_point(
-        &self,
-        shared: &Shared,
-        now_ms: i64,
-        limits: Limits,
-        committed: u64,
-    ) -> Option<LogPosition> {
-        let front = self.front();
-        let view = &front.view;
-        let purged = view.purged.map(|purged| purged.index);
-        let kept = view.segments.iter().filter(|s| Some(s.last.index) > purged);
-        let mut bytes: u64 = kept.clone().map(|segment| segment.bytes).sum();
-        let mut point = None;
-        for segment in kept {
-            let goes = limits.too_old(segment, now_ms) || limits.too_much(segment, bytes);
-            let sealed = view.is_seal(segment.last.index, shared.segment_bytes);
-            if !goes || !sealed || segment.last.index > committed {
-                break;
-            }
-            bytes -= segment.bytes;
-            if self.states.has(segment.last) {
-                point = Some(segment.last);
-            }
-        }
-        point
     }
 
     /// Runs a read until no entry went while it ran.
@@ -395,189 +344,5 @@ impl Group {
             }
         }
         Ok(headers)
-    }
-}
-
-/// How long and how much a log keeps; negative for no limit.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Limits {
-    pub(super) ms: i64,
-    pub(super) bytes: i64,
-}
-
-impl Limits {
-    /// A segment without a timestamp has no age.
-    fn too_old(self, segment: &Segment, now_ms: i64) -> bool {
-        let expires = segment.max_timestamp.saturating_add(self.ms);
-        self.ms >= 0 && segment.max_timestamp >= 0 && expires < now_ms
-    }
-
-    fn too_much(self, segment: &Segment, kept: u64) -> bool {
-        u64::try_from(self.bytes).is_ok_and(|limit| kept.saturating_sub(segment.bytes) >= limit)
-    }
-}
-
-fn from_tail(front: &Front, range: Range<u64>, max_bytes: usize) -> Run {
-    let mut run = (Vec::new(), Vec::new());
-    let mut bytes = 0;
-    for index in range {
-        let Some(entry) = front.tail.get(index) else {
-            break;
-        };
-        bytes += entry.payload.len();
-        if bytes > max_bytes && !run.0.is_empty() {
-            break;
-        }
-        run.0.push(entry.row);
-        run.1.push(entry.payload.clone());
-    }
-    Run {
-        rows: run.0,
-        bytes: RunBytes::Each(run.1),
-    }
-}
-
-fn on_disk(front: &Front, range: &Range<u64>) -> Option<OnDisk> {
-    let segment = *front.view.segment_of(range.start)?;
-    let in_memory = front.tail.first().unwrap_or(u64::MAX);
-    let end = range.end.min(segment.last.index + 1).min(in_memory);
-    if end <= range.start {
-        return None;
-    }
-    let members = front.view.members.range(range.start..end);
-    Some(OnDisk {
-        segment,
-        end,
-        members: members
-            .map(|(index, bytes)| (*index, bytes.clone()))
-            .collect(),
-    })
-}
-
-impl Run {
-    fn entries(self) -> io::Result<Vec<LogEntry>> {
-        let payloads = match self.bytes {
-            RunBytes::Each(payloads) => payloads,
-            RunBytes::Together(data, members) => split(&self.rows, &data, &members)?,
-        };
-        let entry = |(row, bytes): (&Row, Bytes)| LogEntry {
-            at: row.at,
-            payload: match row.kind {
-                EntryKind::Blank => Payload::Blank,
-                EntryKind::Data => Payload::Data(bytes),
-                EntryKind::Membership => Payload::Membership(bytes),
-            },
-        };
-        Ok(self.rows.iter().zip(payloads).map(entry).collect())
-    }
-
-    /// The data, in pieces that end with an entry.
-    fn data(self) -> Vec<Bytes> {
-        match self.bytes {
-            RunBytes::Together(data, _) => vec![data],
-            RunBytes::Each(payloads) => (self.rows.iter().zip(payloads))
-                .filter(|(row, _)| row.kind == EntryKind::Data)
-                .map(|(_, payload)| payload)
-                .collect(),
-        }
-    }
-}
-
-/// The payloads of rows whose data lies together.
-fn split(rows: &[Row], data: &Bytes, members: &BTreeMap<u64, Bytes>) -> io::Result<Vec<Bytes>> {
-    let start = rows.first().map_or(0, |row| row.position);
-    let payload = |row: &Row| match row.kind {
-        EntryKind::Blank => Ok(Bytes::new()),
-        EntryKind::Data => {
-            let from = (row.position - start) as usize;
-            Ok(data.slice(from..from + row.length as usize))
-        }
-        EntryKind::Membership => member(row, members),
-    };
-    rows.iter().map(payload).collect()
-}
-
-/// The membership of a row.
-fn member(row: &Row, members: &BTreeMap<u64, Bytes>) -> io::Result<Bytes> {
-    let known = members.get(&row.at.index);
-    let known = known.filter(|bytes| crc32c::crc32c(bytes) == row.crc);
-    known.cloned().ok_or_else(|| {
-        let what = format!(
-            "the membership of entry {} is not the one written",
-            row.at.index
-        );
-        invalid(io::ErrorKind::InvalidData, what)
-    })
-}
-
-fn payload_len(payload: &Payload) -> usize {
-    match payload {
-        Payload::Blank => 0,
-        Payload::Data(bytes) | Payload::Membership(bytes) => bytes.len(),
-    }
-}
-
-/// Batches on their way into one answer.
-struct Cut {
-    offsets: Range<i64>,
-    max_bytes: usize,
-    taken: usize,
-    pieces: Vec<Bytes>,
-    full: bool,
-}
-
-impl Cut {
-    fn new(offsets: Range<i64>, max_bytes: usize) -> Self {
-        Self {
-            offsets,
-            max_bytes,
-            taken: 0,
-            pieces: Vec::new(),
-            full: false,
-        }
-    }
-
-    fn left(&self) -> usize {
-        self.max_bytes.saturating_sub(self.taken)
-    }
-
-    fn take(&mut self, group: &super::GroupId, run: Run) -> io::Result<()> {
-        for piece in run.data() {
-            let mut part: Option<Range<usize>> = None;
-            for batch in batches::walk(&piece) {
-                let batch = batch.map_err(|what| {
-                    invalid(io::ErrorKind::InvalidData, format!("{group}: {what}"))
-                })?;
-                if batch.header.last_offset() < self.offsets.start {
-                    continue;
-                }
-                let size = batch.end - batch.start;
-                let over = self.taken > 0 && self.taken + size > self.max_bytes;
-                if over || batch.header.last_offset() >= self.offsets.end {
-                    self.full = true;
-                    break;
-                }
-                self.taken += size;
-                part = Some(part.map_or(batch.start, |part| part.start)..batch.end);
-            }
-            self.pieces.extend(part.map(|part| piece.slice(part)));
-            if self.full {
-                break;
-            }
-        }
-        self.full |= self.taken >= self.max_bytes;
-        Ok(())
-    }
-
-    /// One piece as it is; several are copied together.
-    fn joined(mut self) -> Bytes {
-        if self.pieces.len() <= 1 {
-            return self.pieces.pop().unwrap_or_default();
-        }
-        let mut all = BytesMut::with_capacity(self.taken);
-        for piece in &self.pieces {
-            all.extend_from_slice(piece);
-        }
-        all.freeze()
     }
 }

@@ -119,6 +119,7 @@ const RESET: u8 = 8;
 const REPAIRED: u8 = 9;
 const REMOVE: u8 = 10;
 const REQUIRE_REPAIR: u8 = 11;
+const LAST: u8 = REQUIRE_REPAIR;
 
 /// A batch that was not synced before it was acknowledged (`storage.sync=os`).
 pub(super) const UNSYNCED: u16 = 1;
@@ -150,7 +151,7 @@ impl Head {
     pub(super) fn decode(file: u64, bytes: &[u8]) -> Option<Self> {
         let bytes = bytes.get(..HEAD)?;
         let kind = bytes[44];
-        if !(BATCH..=REMOVE).contains(&kind) {
+        if !(BATCH..=LAST).contains(&kind) {
             return None;
         }
         if u32::from_le_bytes(field(bytes, 0)) != head_crc(file, &bytes[4..]) {
@@ -172,6 +173,13 @@ impl Head {
             timestamp: i64::from_le_bytes(field(bytes, 80)),
             extra: u64::from_le_bytes(field(bytes, 88)),
         })
+    }
+
+    /// What would be the batch's number, unchecked.
+    pub(super) fn batch_seq(bytes: &[u8]) -> Option<u64> {
+        bytes
+            .get(..HEAD)
+            .map(|bytes| u64::from_le_bytes(field(bytes, 8)))
     }
 
     /// Bytes of the record in the file, padding included.

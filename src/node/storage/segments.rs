@@ -10,11 +10,12 @@ use std::io::{self, IoSlice};
 use std::sync::Arc;
 
 use super::checkpoint::{self, Checkpoint};
-use super::disk::Disk;
+use super::disk::{Disk, DiskFile};
 use super::group::{Group, directory, invalid};
 use super::handles::Handles;
 use super::record::{Change, Entry, Record};
 use super::row::{ROW, Row};
+use super::synced;
 use super::view::{LogView, Segment};
 use super::wal::{Maker, Mark};
 use super::{GroupId, LogPosition};
@@ -47,12 +48,13 @@ pub(super) struct Segments {
     maker: Maker,
     pub(super) groups: BTreeMap<GroupId, Written>,
     /// Files that nothing needs after the next checkpoint.
-    garbage: Vec<String>,
+    garbage: Vec<(GroupId, String)>,
     /// Directories that nothing needs after the next checkpoint.
     removed: BTreeSet<GroupId>,
     directories_dirty: bool,
     /// The oldest file of the write-ahead log that was not retired.
     oldest_wal: u64,
+    note: Option<DiskFile>,
 }
 
 impl Segments {
@@ -67,6 +69,7 @@ impl Segments {
             removed: BTreeSet::new(),
             directories_dirty: false,
             oldest_wal: oldest,
+            note: None,
         }
     }
 
@@ -96,11 +99,25 @@ impl Segments {
         Ok(())
     }
 
+    /// Notes that a batch was synced, for a start after a kill: see [`synced`].
+    pub(super) fn note_synced(&mut self, batch: BatchId) -> io::Result<()> {
+        if batch.unsynced {
+            return Ok(());
+        }
+        let note = match self.note.take() {
+            Some(note) => note,
+            None if self.disk.exists(synced::PATH) => self.disk.file(synced::PATH)?,
+            None => self.disk.create(synced::PATH)?,
+        };
+        note.write_at(&synced::encode(batch.seq), 0)?;
+        self.note = Some(note);
+        Ok(())
+    }
+
     /// Files of a group that nothing needs after the next checkpoint.
     pub(super) fn discard(&mut self, group: GroupId, names: &[String]) {
-        let directory = directory(group);
-        let paths = names.iter().map(|name| format!("{directory}/{name}"));
-        self.garbage.extend(paths);
+        let garbage = names.iter().map(|name| (group, name.clone()));
+        self.garbage.extend(garbage);
     }
 
     fn change(&mut self, record: &Record) -> io::Result<()> {
@@ -147,7 +164,9 @@ impl Segments {
         written.names_dirty |= opens;
         let directory = directory(group);
         if opens {
-            self.directories_dirty |= self.disk.create_dir(&directory)?;
+            // A state may have made it, and not synced its name yet.
+            self.disk.create_dir(&directory)?;
+            self.directories_dirty |= written.view.segments.len() == 1;
         }
         let file = |name: String| {
             let path = format!("{directory}/{name}");
@@ -186,9 +205,18 @@ impl Segments {
 
     /// Removes what no checkpoint describes any more.
     fn clean(&mut self) -> io::Result<()> {
-        for path in std::mem::take(&mut self.garbage) {
+        for (group, name) in std::mem::take(&mut self.garbage) {
+            let directory = directory(group);
+            let path = format!("{directory}/{name}");
             self.handles.forget(&path);
-            self.disk.remove(&path)?;
+            match self
+                .groups
+                .get(&group)
+                .and_then(|written| written.front.as_ref())
+            {
+                Some(front) => front.states.discard(&self.disk, &directory, &name)?,
+                None => self.disk.remove(&path)?,
+            }
         }
         for group in std::mem::take(&mut self.removed) {
             if !self.groups.contains_key(&group) {

@@ -70,10 +70,22 @@ impl States {
         body.extend(at.term.to_le_bytes());
         body.extend(state);
         let path = format!("{directory}/{}", name(at));
+        // Under the lock, so that no older state's file of this name is removed meanwhile.
+        let mut map = self.map();
         disk.replace(&path, &sealed::seal(MAGIC, &body))?;
         disk.sync_dir("groups")?;
-        self.map().insert(at.index, at.term);
+        map.insert(at.index, at.term);
         Ok(())
+    }
+
+    /// Removes the file of a state that was forgotten, unless one was stored there again.
+    pub(super) fn discard(&self, disk: &Disk, directory: &str, file: &str) -> io::Result<()> {
+        let map = self.map();
+        let known = position(file).is_some_and(|at| map.get(&at.index) == Some(&at.term));
+        if known {
+            return Ok(());
+        }
+        disk.remove(&format!("{directory}/{file}"))
     }
 
     /// The state with the highest index.

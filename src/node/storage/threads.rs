@@ -172,6 +172,7 @@ impl Flusher {
             }
             self.cache(&op);
         }
+        self.segments.note_synced(batch)?;
         self.mark = stored.mark;
         self.dirty_bytes += bytes;
         self.dirty_since.get_or_insert_with(Instant::now);

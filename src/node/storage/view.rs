@@ -236,6 +236,8 @@ impl LogView {
     fn reset(&mut self, at: LogPosition, next_offset: i64) -> Vec<Segment> {
         self.purged = Some(at);
         self.last = Some(at);
+        // A snapshot holds committed entries only.
+        self.committed = Some(at);
         self.log_start = next_offset;
         self.next_offset = next_offset;
         self.must_open = true;

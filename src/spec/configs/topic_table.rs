@@ -64,7 +64,7 @@ pub const TOPIC: &[ConfigKey] = &[
     ),
     ConfigKey::new(
         "max.message.bytes",
-        (Int, Takes::Between(0, 104_857_600)),
+        (Int, Takes::Between(0, 33_554_432)),
         Computed(|scope| scope.settings.message_max_bytes().to_string()),
         "The largest record batch in bytes.",
     )

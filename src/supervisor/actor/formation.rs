@@ -128,12 +128,17 @@ impl Supervisor {
     }
 
     fn become_ready(&mut self) {
-        self.forming = None;
+        let forming = self
+            .forming
+            .take()
+            .expect("only a forming cluster becomes ready");
         self.record.took = Some(self.record.began.elapsed());
         for slot in &mut self.slots {
             slot.said = None;
         }
-        if let Err(error) = self.claimed.dir().set_formed() {
+        if forming.ladder.awaits_somebody()
+            && let Err(error) = self.claimed.dir().set_formed()
+        {
             let text = error.to_string();
             self.tell(ClusterEvent::Notice { text });
         }

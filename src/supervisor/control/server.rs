@@ -189,7 +189,12 @@ impl Desk {
     }
 
     async fn wait_ready(&mut self, within: Duration) -> Result<Body, Trouble> {
-        let formed = |view: &Arc<ClusterStatus>| view.state != ClusterState::Starting;
+        // A node that is down is no reason to wait; one that is starting is.
+        let formed = |view: &Arc<ClusterStatus>| {
+            let starting = view.nodes.iter().any(|node| node.state == "starting");
+            let ending = view.state == ClusterState::Stopping;
+            ending || (view.state != ClusterState::Starting && !starting)
+        };
         let waited = timeout(within, self.view.wait_for(formed)).await;
         let waited = waited.map(|seen| seen.map(drop));
         let status = self.current();

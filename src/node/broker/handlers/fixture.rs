@@ -53,6 +53,7 @@ impl Fixture {
         });
         let topic = TopicImage {
             name: name.to_owned(),
+            created_at: 0,
             id,
             partitions: partitions.collect(),
             configs: BTreeMap::new(),

@@ -9,6 +9,8 @@ use crate::spec::{NodeId, defaults};
 
 /// How long a candidate waits for the others' words before it decides without them.
 const EXCHANGE: Duration = Duration::from_millis(15);
+/// The same when no leader was ever heard of here: after a start, one may be about to say so.
+const FIRST_EXCHANGE: Duration = Duration::from_millis(100);
 /// A stand that led to nothing is repeated after this much, and up to as much again.
 const RETRY: Duration = Duration::from_millis(150);
 
@@ -32,7 +34,13 @@ impl View<'_> {
     /// The voters that this node hears, itself included.
     pub(super) fn heard(&self) -> BTreeSet<NodeId> {
         let heard = |voter: &NodeId| {
-            *voter == self.me || self.peers.peers.get(voter).is_some_and(|peer| peer.alive)
+            // Alive by default is not heard: at start every peer is, for a moment.
+            *voter == self.me
+                || self
+                    .peers
+                    .peers
+                    .get(voter)
+                    .is_some_and(|peer| peer.alive && peer.boot.is_some())
         };
         self.voters.iter().copied().filter(heard).collect()
     }
@@ -90,6 +98,7 @@ impl View<'_> {
 pub(super) struct Candidacy {
     /// Where the others' logs end, as they said since this candidacy began.
     ends: BTreeMap<NodeId, Option<LogPosition>>,
+    told: BTreeSet<NodeId>,
     /// When the first word came; before this node saw the loss itself, perhaps.
     since: Instant,
     /// When the exchange is over; `None` until this node sees the loss itself.
@@ -103,6 +112,7 @@ impl Candidacy {
     pub(super) fn heard_of(now: Instant) -> Self {
         Self {
             ends: BTreeMap::new(),
+            told: BTreeSet::new(),
             since: now,
             decide_at: None,
             stand_at: None,
@@ -119,11 +129,22 @@ impl Candidacy {
         }
     }
 
-    /// This node sees the loss; true the first time, when it has to tell the others.
-    pub(super) fn opens(&mut self, now: Instant) -> bool {
-        let first = self.decide_at.is_none();
-        self.decide_at.get_or_insert(now + EXCHANGE);
-        first
+    /// This node sees the loss: the exchange begins.
+    pub(super) fn opens(&mut self, now: Instant, view: &View<'_>) {
+        let exchange = if view.leader.is_some() {
+            EXCHANGE
+        } else {
+            FIRST_EXCHANGE
+        };
+        self.decide_at.get_or_insert(now + exchange);
+    }
+
+    /// The voters that are heard and were not told yet where this node's log ends.
+    pub(super) fn to_tell(&mut self, view: &View<'_>) -> Vec<NodeId> {
+        let heard = view.heard().into_iter();
+        heard
+            .filter(|voter| *voter != view.me && self.told.insert(*voter))
+            .collect()
     }
 
     /// Whether there is nothing left to wait for once the group has a leader again.
@@ -172,6 +193,7 @@ impl Candidacy {
     /// Starts over after a stand in `term`; `jitter` is in 0..1.
     pub(super) fn again(&mut self, term: u64, now: Instant, jitter: f64) {
         self.ends.clear();
+        self.told.clear();
         self.term = self.term.max(term);
         self.stand_at = Some(now + RETRY.mul_f64(1.0 + jitter));
     }
@@ -223,8 +245,9 @@ mod tests {
     }
 
     fn opened(now: Instant) -> Candidacy {
+        let peers = PeerTable::default();
         let mut candidacy = Candidacy::heard_of(now);
-        assert!(candidacy.opens(now));
+        candidacy.opens(now, &view(2, &peers, 1));
         candidacy
     }
 

@@ -1,6 +1,6 @@
 //! The node's one election task: watches peers, claims and groups, and lets groups stand.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::candidacy::{Candidacy, SameLife, View};
 use crate::node::link::{Links, PeerTable, Service};
+use crate::node::raft::announcer::claims_message;
 use crate::node::raft::claims::{Claim, Claims};
 use crate::node::raft::group::Group;
 use crate::node::raft::host::Host;
@@ -21,10 +22,12 @@ pub(in crate::node::raft) const TAG: u8 = 2;
 /// Without news the task looks again this often: the slow backstop behind the detector.
 const BACKSTOP: Duration = Duration::from_secs(1);
 
+type Ends = Vec<(GroupId, Option<LogPosition>)>;
+
 /// Where a survivor's logs end.
 pub(in crate::node::raft) struct Words {
     pub(in crate::node::raft) from: NodeId,
-    pub(in crate::node::raft) ends: Vec<(GroupId, Option<LogPosition>)>,
+    pub(in crate::node::raft) ends: Ends,
 }
 
 /// Lets the groups of this node stand for election when their leaders are gone.
@@ -36,6 +39,7 @@ pub(in crate::node) struct Elections {
     peers: watch::Receiver<PeerTable>,
     words: mpsc::Receiver<Words>,
     leaving: watch::Receiver<bool>,
+    stir: watch::Receiver<u64>,
     open: HashMap<GroupId, Candidacy>,
 }
 
@@ -51,6 +55,8 @@ pub(in crate::node) struct Parts {
     pub(in crate::node) links: Links,
     /// True when this node is leaving: it stands no more.
     pub(in crate::node) leaving: watch::Receiver<bool>,
+    /// Counts leaders lost.
+    pub(in crate::node) stir: watch::Receiver<u64>,
 }
 
 impl Elections {
@@ -61,6 +67,7 @@ impl Elections {
             claims,
             links,
             leaving,
+            stir,
         } = parts;
         let peers = links.peers();
         let Survivors(words) = survivors;
@@ -72,6 +79,7 @@ impl Elections {
             peers,
             words,
             leaving,
+            stir,
             open: HashMap::new(),
         }
     }
@@ -87,6 +95,7 @@ impl Elections {
                 changed = self.peers.changed() => changed.is_ok(),
                 changed = claims.changed() => changed.is_ok(),
                 changed = groups.changed() => changed.is_ok(),
+                changed = self.stir.changed() => changed.is_ok(),
                 words = self.words.recv() => { words.is_some_and(|words| self.hear(words)) }
                 () = tokio::time::sleep_until(wake.into()) => true,
                 changed = self.leaving.changed() => changed.is_ok(),
@@ -104,6 +113,7 @@ impl Elections {
 
     fn hear(&mut self, words: Words) -> bool {
         let now = Instant::now();
+        self.answer(&words);
         for (group, end) in words.ends {
             let candidacy = self
                 .open
@@ -114,6 +124,23 @@ impl Elections {
         true
     }
 
+    /// A node that looks for a leader where this node knows one is told who it is.
+    fn answer(&self, words: &Words) {
+        let peers = self.peers.borrow();
+        let known = words
+            .ends
+            .iter()
+            .filter_map(|(group, _)| self.claims.get(*group));
+        let standing: Vec<Claim> = known
+            .filter(|claim| claim.stands(self.me, &peers))
+            .collect();
+        if !standing.is_empty() {
+            let payload = claims_message(&standing);
+            self.links
+                .cast(words.from, Service::Gossip, GroupId::METADATA, payload);
+        }
+    }
+
     /// Opens, decides and closes candidacies, and stands where it is this node's turn.
     async fn look(&mut self) {
         let peers = self.peers.borrow_and_update().clone();
@@ -121,7 +148,7 @@ impl Elections {
         let groups = self.host.all();
         self.open
             .retain(|id, _| groups.iter().any(|group| group.id() == *id));
-        let mut to_tell = Vec::new();
+        let mut to_tell: BTreeMap<NodeId, Ends> = BTreeMap::new();
         let mut to_stand = Vec::new();
         for group in groups {
             let end = group.log().state().last;
@@ -135,20 +162,21 @@ impl Elections {
                 .open
                 .entry(group.id())
                 .or_insert_with(|| Candidacy::heard_of(now));
-            let opens = candidacy.opens(now);
+            candidacy.opens(now, &view);
+            for peer in candidacy.to_tell(&view) {
+                to_tell.entry(peer).or_default().push((group.id(), end));
+            }
             candidacy.give_way(term, claimed, now, rand::random());
             candidacy.decide(now, &view, end);
-            let due = candidacy.due(now);
-            if opens || due {
-                // Said again with a stand: it wakes who has stepped down because of one.
-                to_tell.push((group.id(), end));
-            }
-            if due {
+            if candidacy.due(now) {
                 candidacy.again(term + 1, now, rand::random());
                 to_stand.push(group);
             }
         }
-        self.tell(&peers, &to_tell);
+        for (peer, ends) in &to_tell {
+            self.links
+                .cast(*peer, Service::Gossip, GroupId::METADATA, encode(ends));
+        }
         for group in to_stand {
             tracing::info!(group = %group.id(), "standing for election");
             group.stand().await;
@@ -203,18 +231,6 @@ impl Elections {
             SameLife::Yes
         } else {
             SameLife::No
-        }
-    }
-
-    fn tell(&self, peers: &PeerTable, ends: &[(GroupId, Option<LogPosition>)]) {
-        if ends.is_empty() {
-            return;
-        }
-        let payload = encode(ends);
-        let alive = peers.peers.iter().filter(|(_, peer)| peer.alive);
-        for (peer, _) in alive {
-            self.links
-                .cast(*peer, Service::Gossip, GroupId::METADATA, payload.clone());
         }
     }
 }

@@ -77,7 +77,11 @@ impl Disk {
             return Ok(false);
         }
         self.faults.before(Action::Name, path)?;
-        self.named("make directory", path, |full| fs::create_dir(full))?;
+        match self.named("make directory", path, |full| fs::create_dir(full)) {
+            // Another thread was faster.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
+            made => made?,
+        }
         self.noted(|ledger| ledger.directory_created(path))?;
         Ok(true)
     }

@@ -29,6 +29,7 @@ use super::handles::Handles;
 use super::record::{Change, Record};
 use super::segments::{BatchId, Segments, Written, committed_here};
 use super::states::States;
+use super::synced;
 use super::view::LogView;
 use super::wal::{self, Maker, Mark};
 use super::{Damage, GroupId, LogKind, SavedVote};
@@ -69,6 +70,8 @@ struct Recovery {
     reader: WalReader,
     segments: Segments,
     proofs: BTreeMap<GroupId, Proof>,
+    /// The newest batch that is known to have been synced.
+    proven: u64,
     failed: BTreeMap<GroupId, Failed>,
     /// Paths that the checkpoint on disk describes.
     described: BTreeSet<String>,
@@ -103,6 +106,7 @@ pub(super) fn recover(
         reader,
         segments: Segments::new(disk.clone(), handles.clone(), maker.clone(), oldest),
         proofs: BTreeMap::new(),
+        proven: 0,
         failed: BTreeMap::new(),
         described: BTreeSet::new(),
         damage: Vec::new(),
@@ -125,9 +129,12 @@ impl Recovery {
             if let Some(id) = group_id(&name) {
                 let proof = verify::proof(&self.disk, id)?;
                 self.highest_number = self.highest_number.max(proof.number);
+                self.proven = self.proven.max(proof.batch_seq);
                 self.proofs.insert(id, proof);
             }
         }
+        let note = self.disk.read(synced::PATH)?.unwrap_or_default();
+        self.proven = self.proven.max(synced::decode(&note));
         Ok(())
     }
 
@@ -143,7 +150,9 @@ impl Recovery {
             }
             None => "the checkpoint is missing".to_owned(),
         };
-        let nothing = found.is_none() && self.reader.numbers.is_empty() && self.proofs.is_empty();
+        // A state can be durable before the first batch is.
+        let no_segment = self.proofs.values().all(|proof| *proof == Proof::default());
+        let nothing = found.is_none() && self.reader.numbers.is_empty() && no_segment;
         if nothing || self.reader.numbers.first() == Some(&Mark::ORIGIN.file) {
             return Ok(Start::At(Checkpoint {
                 mark: Mark::ORIGIN,
@@ -301,6 +310,7 @@ impl Recovery {
                 Change::Create(kind) => failed.kind = Some(*kind),
                 Change::Append(entry) => failed.index = failed.index.max(Some(entry.at.index)),
                 Change::Reset { at, .. } => failed.index = failed.index.max(Some(at.index)),
+                Change::RequireRepair { until } => failed.index = failed.index.max(Some(*until)),
                 Change::Vote(vote) => failed.vote = Some(*vote),
                 Change::Remove => {
                     self.failed.remove(&record.group);
@@ -318,13 +328,8 @@ impl Recovery {
             position: wal::START,
             seq: 0,
         };
-        let found = self.reader.behind(beginning)?;
-        let mut seq = self
-            .proofs
-            .values()
-            .map(|proof| proof.batch_seq)
-            .max()
-            .unwrap_or(0);
+        let found = self.reader.behind(beginning, u64::MAX)?;
+        let mut seq = self.proven;
         for id in self.proofs.keys().copied().collect::<Vec<_>>() {
             self.fail(id, what.to_owned());
         }

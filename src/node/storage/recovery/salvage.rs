@@ -1,7 +1,7 @@
 //! Judging the end of the write-ahead log, and saving what can be proven whole behind damage.
 //!
 //! A torn tail is at most one unfinished batch that nobody was told of: the writer never went on
-//! after it, and no row was written for it. Anything else is damage. Then each log is judged on its
+//! after it, and neither a row nor a note was written for it. Anything else is damage. Then each log is judged on its
 //! own: it is whole when its running numbers have no gap and at least one of its records lies behind
 //! the last place where something is missing. All others may have lost an entry or a vote.
 
@@ -14,6 +14,9 @@ use crate::node::storage::record::{BATCH, HEAD, Record, UNSYNCED};
 use crate::node::storage::segments::BatchId;
 use crate::node::storage::wal::{Mark, START};
 use crate::spec::SyncMode;
+
+/// More batches than the files of a write-ahead log can hold behind their last checkpoint.
+const MAX_AHEAD: u64 = 1 << 26;
 
 /// Where the whole batches end, and what is known about that.
 pub(super) struct End {
@@ -29,13 +32,9 @@ pub(super) struct End {
 impl Recovery {
     /// Decides between a torn tail and damage. Returns where the write-ahead log goes on.
     pub(super) fn judge(&mut self, end: &End) -> io::Result<Mark> {
-        let found = self.reader.behind(end.mark)?;
-        let proven = self
-            .proofs
-            .values()
-            .map(|proof| proof.batch_seq)
-            .max()
-            .unwrap_or(0);
+        let newest = end.mark.seq.saturating_add(MAX_AHEAD);
+        let found = self.reader.behind(end.mark, newest)?;
+        let proven = self.proven;
         let flags = found.iter().find(|found| found.head.kind == BATCH);
         let unsynced = (end.unsynced)
             .or(flags.map(|found| found.head.flags & UNSYNCED != 0))

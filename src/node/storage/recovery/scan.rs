@@ -6,6 +6,7 @@
 //! was synced).
 
 use std::io;
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -17,6 +18,8 @@ use crate::node::storage::wal::{self, Mark, START};
 
 /// Zeros are skipped in blocks of this.
 const BLOCK: usize = 4096;
+/// Bytes that are searched at once.
+const WINDOW: usize = 1 << 20;
 
 /// A whole batch.
 pub(super) struct Batch {
@@ -104,8 +107,9 @@ impl WalReader {
         }))
     }
 
-    /// Every head of a later batch behind `mark`, in order.
-    pub(super) fn behind(&mut self, mark: Mark) -> io::Result<Vec<Found>> {
+    /// Every head of a later batch behind `mark`, in order, with sequence numbers up to `newest`.
+    pub(super) fn behind(&mut self, mark: Mark, newest: u64) -> io::Result<Vec<Found>> {
+        let seqs = mark.seq + 1..=newest;
         let mut found = Vec::new();
         for number in self.numbers.clone() {
             if number < mark.file {
@@ -117,13 +121,35 @@ impl WalReader {
                 START
             };
             let length = self.length(number)?;
-            if from < length {
+            if from < length && self.has_head(number, from..length, &seqs)? {
                 let mut bytes = vec![0; (length - from) as usize];
                 self.file(number)?.read_at(&mut bytes, from)?;
-                search(number, from, &Bytes::from(bytes), mark.seq, &mut found);
+                search(number, from, &Bytes::from(bytes), &seqs, &mut found);
             }
         }
         Ok(found)
+    }
+
+    /// Whether there is a head at all, without holding a whole file in memory.
+    fn has_head(
+        &mut self,
+        number: u64,
+        range: Range<u64>,
+        seqs: &RangeInclusive<u64>,
+    ) -> io::Result<bool> {
+        let file = self.file(number)?;
+        let mut window = vec![0; WINDOW];
+        let mut at = range.start;
+        while at < range.end {
+            let length = window.len().min((range.end - at) as usize);
+            file.read_at(&mut window[..length], at)?;
+            if next_head(number, &window[..length], 0, seqs).is_some() {
+                return Ok(true);
+            }
+            // The next window starts where a head was too long for this one.
+            at += length.saturating_sub(HEAD).max(ALIGN) as u64 / ALIGN as u64 * ALIGN as u64;
+        }
+        Ok(false)
     }
 
     fn head(&mut self, number: u64, position: u64, length: u64) -> io::Result<Option<Head>> {
@@ -184,34 +210,50 @@ fn payload(head: &Head, bytes: &Bytes, at: usize) -> Option<Bytes> {
 }
 
 /// Finds the heads of later batches in the rest of a file.
-fn search(file: u64, start: u64, bytes: &Bytes, seq: u64, found: &mut Vec<Found>) {
-    let zeros = [0; BLOCK];
-    let mut at = 0;
-    while at + HEAD <= bytes.len() {
-        let block = &bytes[at..bytes.len().min(at + BLOCK)];
-        if *block == zeros[..block.len()] {
-            // A head that starts in here would have its type in here, or in its last bytes.
-            at += block.len().saturating_sub(HEAD).max(ALIGN) / ALIGN * ALIGN;
-            continue;
-        }
-        let head = Head::decode(file, &bytes[at..]).filter(|head| head.batch_seq > seq);
-        let Some(head) = head else {
-            at += ALIGN;
-            continue;
-        };
-        let payload = payload(&head, bytes, at);
+fn search(
+    file: u64,
+    start: u64,
+    bytes: &Bytes,
+    seqs: &RangeInclusive<u64>,
+    found: &mut Vec<Found>,
+) {
+    let mut from = 0;
+    while let Some((at, head)) = next_head(file, bytes, from, seqs) {
         // The head's checksum vouches for the length, unless the file was cut.
-        let step = if at + head.size() <= bytes.len() {
-            head.size()
-        } else {
-            HEAD
-        };
+        let whole = at + head.size() <= bytes.len();
+        from = at + if whole { head.size() } else { HEAD };
         found.push(Found {
             file,
             position: start + at as u64,
             head,
-            payload,
+            payload: payload(&head, bytes, at),
         });
-        at += step;
     }
+}
+
+/// The first head at or after `at`.
+fn next_head(
+    file: u64,
+    bytes: &[u8],
+    mut at: usize,
+    seqs: &RangeInclusive<u64>,
+) -> Option<(usize, Head)> {
+    let zeros = [0; BLOCK];
+    while at + HEAD <= bytes.len() {
+        let block = &bytes[at..bytes.len().min(at + BLOCK)];
+        if *block == zeros[..block.len()] {
+            // A head that starts in here would have its sequence number in here, but at the end.
+            at += block.len().saturating_sub(HEAD).max(ALIGN) / ALIGN * ALIGN;
+            continue;
+        }
+        // The number is looked at first: it is cheap, and almost never fits by chance.
+        let head = Head::batch_seq(&bytes[at..])
+            .filter(|seq| seqs.contains(seq))
+            .and_then(|_| Head::decode(file, &bytes[at..]));
+        if let Some(head) = head {
+            return Some((at, head));
+        }
+        at += ALIGN;
+    }
+    None
 }

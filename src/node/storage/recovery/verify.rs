@@ -14,9 +14,9 @@ use crate::node::storage::record::EntryKind;
 use crate::node::storage::row::{ROW, Row};
 use crate::node::storage::view::{LogView, Segment};
 
-/// Rows and bytes that are checked at once.
-const ROWS_AT_ONCE: u64 = 4096;
-const BYTES_AT_ONCE: u64 = 1 << 20;
+/// Rows and bytes that are checked at once: what a processor's cache holds.
+const ROWS_AT_ONCE: u64 = 1024;
+const BYTES_AT_ONCE: u64 = 128 << 10;
 /// Below this a second thread costs more than it saves.
 const PARALLEL_BYTES: u64 = 32 << 20;
 const MAX_THREADS: usize = 4;

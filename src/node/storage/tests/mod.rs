@@ -5,6 +5,7 @@ mod log;
 mod model;
 mod power;
 
+use std::fs;
 use std::path::Path;
 use std::sync::mpsc;
 
@@ -12,6 +13,7 @@ use bytes::Bytes;
 
 use super::batches::tests::batch;
 use super::disk::Faults;
+
 use super::*;
 use crate::spec::TopicId;
 
@@ -20,6 +22,12 @@ pub(super) const OPTIONS: StorageOptions = StorageOptions {
     wal_bytes: 64 << 10,
     segment_bytes: 4096,
 };
+
+/// A directory in memory where the system has one: what is lost there is decided by the ledger,
+/// not by the disk, and its syncs cost nothing.
+pub(super) fn ram_dir() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
+}
 
 /// A group of its own for each number.
 pub(super) fn group_id(n: u32) -> GroupId {
@@ -89,4 +97,18 @@ pub(super) fn settle(log: &GroupLog) {
 /// A storage whose disk goes wrong as planned.
 pub(super) fn open_faulty(dir: &Path, faults: Faults) -> Result<Storage, StorageError> {
     Storage::open_with(dir, OPTIONS, faults).map(|(storage, _)| storage)
+}
+
+/// Copies a directory as a killed process would leave it.
+pub(super) fn copy(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            fs::create_dir_all(&target).unwrap();
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
 }

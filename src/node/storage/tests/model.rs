@@ -202,6 +202,7 @@ impl Pair {
                 model.purged = Some(to);
                 model.log_end += 10;
                 model.log_start = model.log_end;
+                self.committed = Some(to);
                 log.save_state(to, b"snapshot")?;
                 log.reset(to, model.log_end, done)
             }
@@ -232,7 +233,7 @@ pub(super) fn steps() -> impl Strategy<Value = Step> {
 }
 
 fn run(steps: &[(u32, Step)]) {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = ram_dir();
     let mut storage = open(dir.path());
     let mut pairs: Vec<Pair> = (0..3).map(Pair::new).collect();
     for pair in &mut pairs {

@@ -7,6 +7,8 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use super::model::{Pair, Step, steps};
+use std::fs;
+
 use super::*;
 use crate::node::storage::disk::{Forgotten, Plan};
 
@@ -22,7 +24,7 @@ fn runner(seed: u64) -> TestRunner {
 
 /// Runs lives until one ends badly; what was wrong then.
 fn lose_power_again_and_again(seed: u64, forget: Option<Forgotten>) -> Result<(), String> {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = ram_dir();
     fs::write(dir.path().join("ledger"), b"").unwrap();
     let mut rng = StdRng::seed_from_u64(seed);
     let mut runner = runner(seed);
@@ -102,5 +104,31 @@ fn each_sync_that_is_left_out_is_noticed() {
         let noticed =
             (0..60).find(|seed| lose_power_again_and_again(1000 + seed, Some(forgotten)).is_err());
         assert!(noticed.is_some(), "nobody misses the sync of {forgotten:?}");
+    }
+}
+
+/// Without syncs acknowledged entries may go, but what is left is a history that was.
+#[test]
+fn without_syncs_a_loss_of_power_leaves_an_older_log() {
+    for seed in 0..30 {
+        let dir = ram_dir();
+        fs::write(dir.path().join("ledger"), b"").unwrap();
+        let mut random = (runner(seed), StdRng::seed_from_u64(seed));
+        let mut pairs: Vec<Pair> = (0..3).map(Pair::new).collect();
+        for life in 0..3 {
+            let options = StorageOptions {
+                sync: SyncMode::Os,
+                ..OPTIONS
+            };
+            let (storage, damage) = Storage::open(dir.path(), options).unwrap();
+            assert_eq!(damage, [], "seed {seed}, life {life}");
+            for pair in &mut pairs {
+                pair.acknowledged = std::sync::Arc::default();
+            }
+            let lived = live(&storage, &mut pairs, (&mut random.0, &mut random.1));
+            assert_eq!(lived, Ok(()), "seed {seed}, life {life}");
+            drop(storage);
+            power_cut(dir.path(), seed).unwrap();
+        }
     }
 }

@@ -26,6 +26,7 @@ fn image() -> MetadataImage {
     };
     let topic = TopicImage {
         name: "t".into(),
+        created_at: 0,
         id: TopicId::random(),
         partitions: vec![partition; 2],
         configs: BTreeMap::new(),

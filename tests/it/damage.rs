@@ -9,8 +9,9 @@ use std::path::{Path, PathBuf};
 use chronik_dev::client::steady;
 use chronik_dev::spec::NodeId;
 
-use crate::cluster::{Cluster, Data, others};
+use crate::cluster::{Cluster, Data, SOON, others};
 use crate::load::Loaded;
+use crate::produce;
 use crate::tell::tell;
 
 /// How the follower ends.
@@ -55,6 +56,17 @@ fn flip(files: &[PathBuf], bytes: &[u8]) -> PathBuf {
     );
 }
 
+/// The node's log tells of the damage, behind what it had said before.
+fn is_reported(cluster: &Cluster, damaged: NodeId, said_before: usize) {
+    let log = cluster.log(damaged).split_off(said_before);
+    let reported = log.lines().find(|line| line.contains("damaged log"));
+    assert!(
+        reported.is_some(),
+        "{damaged} does not report the damage: {log}"
+    );
+    tell(&format!("{damaged} says: {}", reported.unwrap_or_default()));
+}
+
 async fn flipped(end: End, word: &str) {
     let cluster = Cluster::up(Data::Ephemeral).await;
     let mut orders = Loaded::create(&cluster, "orders", 1).await;
@@ -77,13 +89,7 @@ async fn flipped(end: End, word: &str) {
             cluster.in_sync("orders").await;
         })
         .await;
-    let log = cluster.log(damaged).split_off(said_before);
-    let reported = log.lines().find(|line| line.contains("damaged log"));
-    tell(&format!("{damaged} says: {}", reported.unwrap_or(&log)));
-    assert!(
-        reported.is_some(),
-        "{damaged} does not report the damage: {log}"
-    );
+    is_reported(&cluster, damaged, said_before);
     orders.judge().await;
 }
 
@@ -95,4 +101,34 @@ async fn a_bit_flipped_in_a_segment_is_found_and_refetched() {
 #[tokio::test]
 async fn a_bit_flipped_in_the_write_ahead_log_is_found_and_refetched() {
     flipped(End::Kill, "/wal/").await;
+}
+
+#[tokio::test]
+async fn a_damaged_log_does_not_vote_away_what_was_acked() {
+    let cluster = Cluster::up(Data::Ephemeral).await;
+    let mut orders = Loaded::create(&cluster, "orders", 1).await;
+    orders.for_a_moment().await;
+    let leader = cluster.leader("orders", 0).await;
+    let (damaged, behind) = (others(leader)[0], others(leader)[1]);
+    cluster.run(&format!("stop {behind}")).await;
+    // Only the leader and the one to be damaged have these.
+    orders.for_a_moment().await;
+    let data = cluster.node(damaged).await.data_dir;
+    cluster.run("kill all").await;
+    let record = steady::value("orders", 0, 50, 0);
+    flip(&files(Path::new(&data), "/wal/"), &record);
+    let said_before = cluster.log(damaged).len();
+    cluster.run(&format!("start {damaged},{behind}")).await;
+    is_reported(&cluster, damaged, said_before);
+    for node in [damaged, behind] {
+        let acked = produce::one(cluster.kafka(node), ("orders", 0), b"early", SOON).await;
+        assert!(
+            acked.is_err(),
+            "{node} acked offset {acked:?} without the only whole log"
+        );
+    }
+    cluster.run(&format!("start {leader}")).await;
+    cluster.in_sync("orders").await;
+    orders.for_a_moment().await;
+    orders.judge().await;
 }

@@ -3,6 +3,8 @@
 //! Laws: nothing acked is lost, nothing is doubled, the order is kept, and all replicas end up with
 //! equal logs. Gaps are printed, not judged.
 
+use std::time::Instant;
+
 use chronik_dev::spec::NodeId;
 use serde::Deserialize;
 
@@ -11,6 +13,7 @@ use crate::load::Loaded;
 use crate::produce;
 use crate::tell::tell;
 
+/// More of both, for a longer look, change nothing else.
 const KILLS: usize = 5;
 const STOPS: usize = 5;
 const ORDERS: (&str, u32) = ("orders", 0);
@@ -37,8 +40,13 @@ async fn to_leader(cluster: &Cluster, verb: &str) -> (NodeId, Acted) {
 
 /// Starts a node and waits until it is in sync again.
 async fn start(cluster: &Cluster, node: NodeId) {
+    let started = Instant::now();
     cluster.run(&format!("start {node}")).await;
     cluster.in_sync("orders").await;
+    tell(&format!(
+        "{node} is in sync {:?} after its start",
+        started.elapsed()
+    ));
 }
 
 #[tokio::test]

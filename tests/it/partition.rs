@@ -36,12 +36,12 @@ async fn one_edge(a: NodeId, b: NodeId) {
     let mut orders = Loaded::create(&cluster, "orders", 3).await;
     let before = terms(&cluster).await;
     orders
-        .during(async {
+        .during(Box::pin(async {
             cluster.run(&format!("net cut {a}..{b} --for 3s")).await;
             cluster.run(&format!("net cut {b}..{a} --for 3s")).await;
             both_noticed(&cluster, a, b).await;
             cluster.healed().await;
-        })
+        }))
         .await;
     orders.say_gap(&format!("edge {a} {b}"));
     cluster.in_sync("orders").await;

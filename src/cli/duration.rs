@@ -1,13 +1,6 @@
-//! Durations at the edge: read from words, written as milliseconds.
+//! Durations at the edge: written as milliseconds. They are read by [`crate::spec`].
 
 use std::time::Duration;
-
-use crate::spec::{DurationError, parse_duration};
-
-/// Reads `200ms`, `30s`, `1m`: a value parser for clap.
-pub(super) fn parse(text: &str) -> Result<Duration, DurationError> {
-    parse_duration(text)
-}
 
 /// Milliseconds with fractions, as the envelope has them under names that end in `_ms`.
 pub(super) fn millis(duration: Duration) -> f64 {

@@ -10,10 +10,9 @@ use serde_json::json;
 
 use super::cluster::{ClusterArgs, places};
 use super::context::{Context, Format};
-use super::duration;
 use super::outcome::{CommandResult, Failure, Outcome};
 use super::render::clock::timestamp;
-use crate::spec::NodeId;
+use crate::spec::{NodeId, parse_duration};
 use crate::supervisor::{ClusterDir, Selector, find, is_error, leader_for, locate};
 
 use follow::LogFile;
@@ -42,7 +41,7 @@ pub(super) struct Args {
     #[arg(short, long, conflicts_with = "json")]
     follow: bool,
     /// Only lines of the last so long
-    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     since: Option<Duration>,
     /// Only lines that match this regular expression
     #[arg(long, value_name = "RE")]

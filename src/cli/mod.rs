@@ -22,6 +22,7 @@ mod ls;
 mod net;
 mod node;
 mod nodes;
+mod open_files;
 mod outcome;
 mod ports;
 mod produce;
@@ -51,6 +52,7 @@ pub fn main() -> ExitCode {
 }
 
 fn execute() -> u8 {
+    open_files::raise();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return render::usage::print(&error),

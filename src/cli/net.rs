@@ -6,9 +6,9 @@ use serde_json::json;
 
 use super::cluster::ClusterArgs;
 use super::context::Context;
-use super::duration;
 use super::outcome::{CommandResult, Failure, Outcome};
 use super::render;
+use crate::spec::{parse_duration, show_duration};
 use crate::supervisor::{Fault, grammar};
 
 /// What `net` takes.
@@ -76,7 +76,7 @@ enum What {
 #[derive(Debug, clap::Args)]
 struct Common {
     /// Heal it after this long
-    #[arg(long = "for", value_name = "TIME", value_parser = duration::parse)]
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
     lasting: Option<Duration>,
     #[command(flatten)]
     cluster: ClusterArgs,
@@ -105,7 +105,7 @@ async fn inject(fault: Fault, common: &Common) -> CommandResult {
     let faults = handle.status().await?.faults;
     let ends = common.lasting.map_or_else(
         || format!("until {}", common.cluster.command("net heal")),
-        |lasting| format!("for {}", crate::spec::show_duration(lasting)),
+        |lasting| format!("for {}", show_duration(lasting)),
     );
     let data = json!({ "fault": text, "faults": render::to_json(&faults) });
     Ok(Outcome::new(data).with_text(format!("{text} {ends}")))

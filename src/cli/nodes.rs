@@ -8,8 +8,8 @@ use serde_json::json;
 
 use super::cluster::ClusterArgs;
 use super::context::Context;
-use super::duration;
 use super::outcome::{CommandResult, Outcome};
+use crate::spec::parse_duration;
 use crate::supervisor::{Acted, Action, Selector, Verb};
 
 /// The exit codes of all six.
@@ -35,7 +35,7 @@ pub(super) struct TimedArgs {
     #[arg(value_name = "SEL")]
     select: Selector,
     /// Undo it after this long
-    #[arg(long = "for", value_name = "TIME", value_parser = duration::parse)]
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
     lasting: Option<Duration>,
     #[command(flatten)]
     cluster: ClusterArgs,

@@ -11,11 +11,10 @@ use tokio::time::{Instant, sleep};
 
 use super::cluster::{ClusterArgs, places};
 use super::context::{Context, Format};
-use super::duration;
 use super::outcome::{CommandResult, Exit, Failure, Outcome};
 use super::render::progress::Progress;
 use super::render::{self, tables};
-use crate::spec::{Settings, defaults};
+use crate::spec::{Settings, defaults, parse_duration};
 use crate::supervisor::{
     Await, ClusterDir, ClusterEvent, ClusterHandle, ClusterState, ClusterStatus, DryRun, Ended,
     Home, LaunchRequest, Launched, Links, PortWish, SearchWish, Spawner, StartError, Trouble,
@@ -78,7 +77,7 @@ pub(super) struct Args {
     wait: Wait,
     /// How long that may take
     #[arg(long, env = "CHRONIK_TIMEOUT", default_value = "60s", value_name = "TIME",
-          value_parser = duration::parse)]
+          value_parser = parse_duration)]
     timeout: Duration,
     /// Set a broker's default, by Kafka's name; can be repeated
     #[arg(

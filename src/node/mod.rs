@@ -20,7 +20,7 @@ mod storage;
 
 use crate::spec::{NodeExit, NodeReport, NodeSpec};
 
-use self::report::Reporter;
+use self::report::report;
 
 /// Runs one node until it is told to leave, and says how it ended. Must be called on the main
 /// thread, before any other: the first act binds this process to its parent's life.
@@ -48,7 +48,7 @@ pub fn run(spec: &NodeSpec) -> NodeExit {
 
 fn fatal(failure: &start::Failure) -> NodeExit {
     tracing::error!(error = failure.what, "the node cannot go on");
-    Reporter.report(&NodeReport::Fatal {
+    report(&NodeReport::Fatal {
         error: failure.what.clone(),
         hint: failure.hint.clone(),
     });

@@ -21,7 +21,7 @@ use super::raft::{
     Announcer, Around, Claims, Elections, Group, Host, Members, Parts, Past, RaftInbox, Signals,
     Survivors, hand_over,
 };
-use super::report::Reporter;
+use super::report::report;
 use super::storage::{LogKind, Storage, StorageError, StorageOptions};
 use crate::ports;
 use crate::spec::{BootId, GroupId, NodeExit, NodeReport, NodeSpec};
@@ -105,7 +105,7 @@ pub(in crate::node) async fn live(spec: NodeSpec) -> Result<(), Failure> {
         failed = node.cluster.storage().failed() => return Err(disk_failed(&failed)),
         failed = alarm(&node.cluster) => return Err(disk_failed(&failed)),
     };
-    Reporter.report(&NodeReport::Leaving);
+    report(&NodeReport::Leaving);
     node.leaving.send_replace(true);
     node.cluster.links().leave();
     tokio::select! {
@@ -201,12 +201,12 @@ async fn start(spec: NodeSpec) -> Result<Node, Failure> {
         open,
         opened: opened_seen,
     };
-    tasks.spawn(run_readiness(cluster.clone(), Reporter, door, ready));
+    tasks.spawn(run_readiness(cluster.clone(), door, ready));
     let broker = Broker::new(cluster.clone());
     let stats = Arc::clone(broker.stats());
     let face = http::Face::new(cluster.clone(), stats, ready_seen, leaving_seen);
     serve_http(&face, metrics_port, &tasks)?;
-    Reporter.report(&NodeReport::Bound);
+    report(&NodeReport::Bound);
     Ok(Node {
         cluster,
         broker,

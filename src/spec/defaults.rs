@@ -46,7 +46,7 @@ pub const MAX_PARTITIONS: usize = 1000;
 /// A connection that sends no complete first frame within this time is closed.
 pub const FIRST_FRAME_DEADLINE: Duration = Duration::from_secs(10);
 /// An idle connection is closed after this time, as in Kafka.
-pub const CONNECTION_IDLE: Duration = Duration::from_secs(600);
+pub const CONNECTION_IDLE: Duration = Duration::from_mins(10);
 
 /// A ping on every link this often.
 pub const PING_EVERY: Duration = Duration::from_millis(50);
@@ -64,7 +64,7 @@ pub const HANDOVER_BUDGET: Duration = Duration::from_secs(2);
 pub const AUTO_CREATE_WAIT: Duration = Duration::from_secs(1);
 
 /// `up --timeout`.
-pub const READY_TIMEOUT: Duration = Duration::from_secs(60);
+pub const READY_TIMEOUT: Duration = Duration::from_mins(1);
 /// SIGTERM to SIGKILL: a launcher that hangs on Ctrl-C is worse than a torn log tail, which
 /// recovery is built to repair.
 pub const STOP_GRACE: Duration = Duration::from_secs(5);

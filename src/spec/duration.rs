@@ -1,32 +1,58 @@
-//! Durations as people type and read them: `200ms`, `10s`, `1.5s`, `1m`, `2h`.
+//! Durations as people type and read them: `200ms`, `10s`, `1.5s`, `1m30s`, `2h`, or bare seconds.
 
 use std::time::Duration;
 
-/// The units, with their length in seconds; the first that fits is matched, so `ms` precedes `s`.
-const UNITS: [(&str, f64); 4] = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
+/// The units, longest first, with their length in seconds.
+const UNITS: [(&str, f64); 4] = [("h", 3600.0), ("m", 60.0), ("s", 1.0), ("ms", 0.001)];
+/// The unit of a number alone: seconds.
+const BARE: usize = 2;
 
 /// A text that is no duration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}: expected a duration such as 200ms, 10s, 1m or 2h")]
+#[error("{0}: expected a duration such as 200ms, 10s, 1m30s or 2h")]
 pub struct DurationError(pub String);
 
-/// Reads a number with its unit; a number alone is refused, for it has no unit to guess.
+/// Reads numbers with their units, longest unit first, or a number of seconds alone.
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
-    let wrong = || DurationError(text.to_owned());
-    let (number, seconds) = UNITS
-        .iter()
-        .find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, seconds)))
-        .ok_or_else(wrong)?;
-    let plain = number.starts_with(|first: char| first.is_ascii_digit())
-        && number.chars().all(|c| c.is_ascii_digit() || c == '.');
-    if !plain {
-        return Err(wrong());
-    }
-    let amount: f64 = number.parse().map_err(|_| wrong())?;
-    let exact = Duration::try_from_secs_f64(amount * seconds).map_err(|_| wrong())?;
+    read(text).ok_or_else(|| DurationError(text.to_owned()))
+}
+
+fn read(text: &str) -> Option<Duration> {
+    let seconds = if text.ends_with(|last: char| last.is_ascii_digit()) {
+        number(text)? * UNITS[BARE].1
+    } else {
+        sum_of_parts(text)?
+    };
+    let exact = Duration::try_from_secs_f64(seconds).ok()?;
     // A tenth of a millisecond has no exact binary form: round where nobody counts.
-    let micros = u64::try_from((exact.as_nanos() + 500) / 1000).map_err(|_| wrong())?;
-    Ok(Duration::from_micros(micros))
+    let micros = u64::try_from((exact.as_nanos() + 500) / 1000).ok()?;
+    Some(Duration::from_micros(micros))
+}
+
+/// The seconds of `1h2m3s4ms`, of which any may be left out, but not all.
+fn sum_of_parts(text: &str) -> Option<f64> {
+    let mut rest = text;
+    let mut units = UNITS.iter();
+    let mut seconds = 0.0;
+    loop {
+        let (amount, behind) = rest.split_at(rest.find(|c: char| c.is_ascii_alphabetic())?);
+        let end = behind.find(|c: char| !c.is_ascii_alphabetic());
+        let (unit, behind) = behind.split_at(end.unwrap_or(behind.len()));
+        // What is shorter than the last unit is all that may follow.
+        let (_, length) = units.find(|(name, _)| *name == unit)?;
+        seconds += number(amount)? * length;
+        if behind.is_empty() {
+            return Some(seconds);
+        }
+        rest = behind;
+    }
+}
+
+/// Digits with at most one point among them: no sign, no exponent, no `inf`.
+fn number(text: &str) -> Option<f64> {
+    let plain = text.starts_with(|first: char| first.is_ascii_digit())
+        && text.chars().all(|c| c.is_ascii_digit() || c == '.');
+    plain.then(|| text.parse().ok())?
 }
 
 /// Writes a duration in the largest unit that has it whole; [`parse_duration`] reads it again,
@@ -67,10 +93,29 @@ mod tests {
     }
 
     #[test]
+    fn units_follow_each_other_from_long_to_short() {
+        let read = |text| parse_duration(text).unwrap();
+        assert_eq!(read("1m30s"), Duration::from_secs(90));
+        assert_eq!(read("1h5ms"), Duration::from_millis(3_600_005));
+        assert_eq!(read("1h2m3s4ms"), Duration::from_millis(3_723_004));
+        for text in ["30s1m", "1s1s", "1m30", "1mm", "1m 30s", "1ms1s", "m30s"] {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_alone_is_seconds() {
+        let read = |text| parse_duration(text).unwrap();
+        assert_eq!(read("10"), Duration::from_secs(10));
+        assert_eq!(read("1.5"), Duration::from_millis(1500));
+        assert_eq!(read("0"), Duration::ZERO);
+    }
+
+    #[test]
     fn what_is_no_duration_is_refused() {
         for text in [
-            "", "10", "s", "-1s", "+1s", ".s", "1..5s", "1e3s", "infs", "nanms", "1 s", "10d",
-            "9s9",
+            "", "s", "-1s", "-1", "1.", "1e3", "+1s", ".s", "1..5s", "1e3s", "infs", "nanms",
+            "1 s", "10d", "9s9",
         ] {
             assert!(parse_duration(text).is_err(), "{text}");
         }

@@ -8,7 +8,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::task::JoinSet;
@@ -70,7 +69,6 @@ where
     W: Future<Output = ()> + Send + 'static,
 {
     assert_main_thread();
-    raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -85,17 +83,6 @@ where
         listeners.join_next().await;
         ended
     })
-}
-
-/// Raises the limit of open files as far as a user may; nodes inherit it.
-///
-/// Where it cannot be raised, small clusters run all the same, and `doctor` says what is needed.
-fn raise_open_files() {
-    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
-        && soft < hard
-    {
-        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
-    }
 }
 
 pub(super) async fn run(

@@ -195,6 +195,12 @@ impl Task {
             RequestKind::LeaveGroup(request) => groups.leave_group(version, request).await.into(),
             RequestKind::OffsetCommit(request) => groups.offset_commit(request).await.into(),
             RequestKind::OffsetFetch(request) => groups.offset_fetch(version, request).await.into(),
+            RequestKind::DescribeGroups(request) => {
+                groups.describe_groups(version, request).await.into()
+            }
+            RequestKind::ListGroups(request) => groups.list_groups(request).await.into(),
+            RequestKind::DeleteGroups(request) => groups.delete_groups(request).await.into(),
+            RequestKind::OffsetDelete(request) => groups.offset_delete(request).await.into(),
             _ => return None,
         })
     }

@@ -46,7 +46,7 @@ pub(in crate::node) async fn run_control(
             changed = peers.changed() => changed.is_ok(),
             _ = beat.tick() => {
                 ticks.send_modify(|count| *count += 1);
-                control.beat().await;
+                control.beat();
                 true
             }
         };
@@ -192,7 +192,7 @@ impl Control {
         })
     }
 
-    async fn beat(&mut self) {
+    fn beat(&mut self) {
         self.cluster.inner.announcer.flush();
         self.rename_initialisers();
         self.ask_for_repairs();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::Cluster;
-use crate::node::report::Reporter;
+use crate::node::report::report;
 use crate::spec::{GroupId, NodeId, NodeReport};
 
 /// A ReadIndex that found no leader is asked again after this long, or when leaders change.
@@ -32,7 +32,6 @@ pub(in crate::node) struct Door {
 /// door when Kafka clients may come in, and keeps `ready` true to the facts from then on.
 pub(in crate::node) async fn run_readiness(
     cluster: Cluster,
-    reporter: Reporter,
     mut door: Door,
     ready: watch::Sender<Readiness>,
 ) {
@@ -42,10 +41,10 @@ pub(in crate::node) async fn run_readiness(
     let mut caught_up = false;
     let mut told = Told::default();
     loop {
-        told.tell(&cluster, &reporter);
+        told.tell(&cluster);
         if !caught_up && cluster.waits_for().is_none() {
             caught_up = cluster.read_barrier().await.is_ok();
-            told.tell(&cluster, &reporter);
+            told.tell(&cluster);
         }
         let now = match cluster.waits_for() {
             Some(reason) => Readiness::NotReady(reason),
@@ -60,9 +59,9 @@ pub(in crate::node) async fn run_readiness(
             if door.opened.wait_for(|opened| *opened).await.is_err() {
                 return;
             }
-            reporter.report(&NodeReport::Serving);
+            report(&NodeReport::Serving);
         }
-        publish(&ready, &reporter, now);
+        publish(&ready, now);
         let again = tokio::time::sleep(ASK_AGAIN);
         let alive = tokio::select! {
             changed = peers.changed() => changed.is_ok(),
@@ -76,11 +75,11 @@ pub(in crate::node) async fn run_readiness(
     }
 }
 
-fn publish(ready: &watch::Sender<Readiness>, reporter: &Reporter, now: Readiness) {
+fn publish(ready: &watch::Sender<Readiness>, now: Readiness) {
     if *ready.borrow() == now {
         return;
     }
-    reporter.report(&match &now {
+    report(&match &now {
         Readiness::Ready => NodeReport::Ready,
         Readiness::NotReady(reason) => NodeReport::NotReady {
             reason: reason.clone(),
@@ -98,10 +97,10 @@ struct Told {
 }
 
 impl Told {
-    fn tell(&mut self, cluster: &Cluster, reporter: &Reporter) {
+    fn tell(&mut self, cluster: &Cluster) {
         let linked = cluster.linked();
         if self.linked.as_ref() != Some(&linked) {
-            reporter.report(&NodeReport::Linked {
+            report(&NodeReport::Linked {
                 peers: linked.clone(),
             });
             self.linked = Some(linked);
@@ -110,7 +109,7 @@ impl Told {
         let leader = (metadata.leader, metadata.epoch);
         if self.leader != Some(leader) {
             let term = u64::try_from(leader.1).unwrap_or(0);
-            reporter.report(&NodeReport::MetadataLeader {
+            report(&NodeReport::MetadataLeader {
                 leader: leader.0,
                 term,
             });
@@ -118,7 +117,7 @@ impl Told {
         }
         let applied = cluster.image().applied;
         if applied > self.applied {
-            reporter.report(&NodeReport::Applied { index: applied });
+            report(&NodeReport::Applied { index: applied });
             self.applied = applied;
         }
     }

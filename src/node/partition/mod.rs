@@ -101,8 +101,8 @@ pub(in crate::node) struct Partition {
 
 /// A partition's state machine over its log, and what [`Partition::start`] needs of it.
 pub(in crate::node) fn prepare(log: GroupLog) -> (Box<dyn Applier>, Rest) {
-    let (applier, applied) = PartitionApplier::new(log);
-    (Box::new(applier), Rest(applied))
+    let (machine, applied) = PartitionApplier::new(log);
+    (Box::new(machine), Rest(applied))
 }
 
 /// What [`Partition::start`] needs of a prepared state machine.

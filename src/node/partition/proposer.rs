@@ -102,7 +102,7 @@ impl Proposer {
     pub(super) fn disown(&mut self) {
         for passenger in self.flights.iter_mut().flatten() {
             for (reply, _) in passenger.waiting.drain(..) {
-                drop(reply.send(Err(ResponseError::NotLeaderOrFollower)));
+                let _ = reply.send(Err(ResponseError::NotLeaderOrFollower));
             }
         }
     }
@@ -110,7 +110,7 @@ impl Proposer {
     /// Does it; `license` is what the replica may do now.
     pub(super) async fn work(&mut self, work: Work, license: Option<License>) {
         match work {
-            Work::Landed(result) => self.land(result),
+            Work::Landed(result) => self.land(&result),
             Work::Arrived(first) => self.depart(first, license).await,
         }
     }
@@ -222,21 +222,19 @@ impl Proposer {
         }
     }
 
-    fn land(&mut self, result: Result<Written, WriteError>) {
+    fn land(&mut self, result: &Result<Written, WriteError>) {
         let passengers = self.flights.pop_front().expect("a landing has its flight");
-        match result {
-            Ok(Written {
-                index,
-                reply: Reply::BaseOffset(base),
-            }) => {
-                for passenger in passengers {
-                    self.settle(passenger, base, index);
-                }
+        if let Ok(Written {
+            index,
+            reply: Reply::BaseOffset(base),
+        }) = result
+        {
+            for passenger in passengers {
+                self.settle(passenger, *base, *index);
             }
-            Ok(_) | Err(_) => {
-                self.grounded = true;
-                fail(passengers);
-            }
+        } else {
+            self.grounded = true;
+            fail(passengers);
         }
         self.grounded &= !self.flights.is_empty();
     }
@@ -285,15 +283,15 @@ pub(super) enum Work {
 
 fn send(reply: Answer, base_offset: i64, log_start: i64) {
     // The client may have gone away; the records stay.
-    drop(reply.send(Ok(Appended {
+    let _ = reply.send(Ok(Appended {
         base_offset,
         log_append_time: -1,
         log_start,
-    })));
+    }));
 }
 
 fn refuse(append: Append, code: ResponseError) {
-    drop(append.reply.send(Err(code)));
+    let _ = append.reply.send(Err(code));
 }
 
 /// The outcome is unknown or the leader is gone: the client asks the next leader, which knows.
@@ -302,6 +300,6 @@ fn fail(passengers: Vec<Passenger>) {
         .into_iter()
         .flat_map(|passenger| passenger.waiting)
     {
-        drop(reply.send(Err(ResponseError::NotLeaderOrFollower)));
+        let _ = reply.send(Err(ResponseError::NotLeaderOrFollower));
     }
 }

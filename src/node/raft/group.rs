@@ -245,7 +245,7 @@ impl Group {
         let metrics = metrics.borrow_watched();
         let replication = metrics.replication.iter().flatten();
         replication
-            .map(|(node, id)| (NodeId(*node), id.as_ref().map_or(0, |id| id.index())))
+            .map(|(node, id)| (NodeId(*node), id.as_ref().map_or(0, openraft::LogId::index)))
             .collect()
     }
 
@@ -261,14 +261,20 @@ impl Group {
     pub(in crate::node) fn committed(&self) -> u64 {
         let metrics = self.raft.data_metrics();
         let metrics = metrics.borrow_watched();
-        metrics.local_committed.as_ref().map_or(0, |id| id.index())
+        metrics
+            .local_committed
+            .as_ref()
+            .map_or(0, openraft::LogId::index)
     }
 
     /// The last index that is applied here.
     pub(in crate::node) fn applied(&self) -> u64 {
         let metrics = self.raft.data_metrics();
         let metrics = metrics.borrow_watched();
-        metrics.last_applied.as_ref().map_or(0, |id| id.index())
+        metrics
+            .last_applied
+            .as_ref()
+            .map_or(0, openraft::LogId::index)
     }
 
     /// Waits until `replicas` replicas, this leader included, have the entry at `index`.

@@ -109,8 +109,9 @@ impl RaftInbox {
         let mut reader = Reader::new(payload);
         match reader.u8()? {
             CLAIMS_TAG => {
-                let claims = claims::decode(&mut reader)?;
-                claims.into_iter().for_each(|claim| self.claims.take(claim));
+                for claim in claims::decode(&mut reader)? {
+                    self.claims.take(claim);
+                }
             }
             elections::TAG => {
                 let words = elections::decode(from, &mut reader)?;

@@ -24,7 +24,7 @@ use crate::spec::{GroupId, NodeId};
 /// Appends of one group that may be under way to one follower.
 const PIPELINE: usize = 64;
 /// A whole snapshot must be taken within this time.
-const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(60);
+const SNAPSHOT_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Makes the networks of one group.
 #[derive(Clone)]
@@ -69,7 +69,7 @@ impl PeerNetwork {
         self.links
             .call(self.target, lane, service, self.group, payload, timeout)
             .await
-            .map_err(rpc_error)
+            .map_err(|error| rpc_error(&error))
     }
 
     async fn append(
@@ -175,13 +175,11 @@ impl RaftNetworkV2<Types> for PeerNetwork {
 }
 
 /// A link that is down is unreachable (openraft backs off); all else may work at once.
-fn rpc_error(error: LinkError) -> RPCError<Types> {
+fn rpc_error(error: &LinkError) -> RPCError<Types> {
     match error {
-        LinkError::Down(_) | LinkError::Broken(_) => {
-            RPCError::Unreachable(Unreachable::new(&error))
-        }
+        LinkError::Down(_) | LinkError::Broken(_) => RPCError::Unreachable(Unreachable::new(error)),
         LinkError::Timeout(_) | LinkError::Refused(..) => {
-            RPCError::Network(NetworkError::new(&error))
+            RPCError::Network(NetworkError::new(error))
         }
     }
 }

@@ -8,7 +8,6 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
-use tokio::sync::watch;
 
 use super::batches::{self, Stamped};
 use super::queue::{Op, Urgency};
@@ -27,7 +26,6 @@ pub(super) struct Group {
     /// Its directory within the storage.
     pub(super) directory: String,
     pub(super) states: States,
-    seals: watch::Sender<Option<LogPosition>>,
     front: Mutex<Front>,
 }
 
@@ -55,7 +53,6 @@ impl Group {
             id,
             directory: directory(id),
             states,
-            seals: watch::Sender::new(None),
             front: Mutex::new(Front {
                 view,
                 tail: Tail::default(),
@@ -73,11 +70,6 @@ impl Group {
         self.front
             .lock()
             .expect("no thread panics while it holds a log")
-    }
-
-    /// See [`super::GroupLog::watch_seals`].
-    pub(super) fn watch_seals(&self) -> watch::Receiver<Option<LogPosition>> {
-        self.seals.subscribe()
     }
 
     /// See [`super::GroupLog::state`].
@@ -129,11 +121,7 @@ impl Group {
             front.repair_recorded = true;
             op.records.push(front.record(self.id, Change::Repaired));
         }
-        shared.queue.push(op, Urgency::Now)?;
-        if front.view.opens_segment(shared.segment_bytes) && !front.view.must_open {
-            self.seals.send_replace(front.view.last);
-        }
-        Ok(())
+        shared.queue.push(op, Urgency::Now)
     }
 
     /// See [`super::GroupLog::save_vote`].

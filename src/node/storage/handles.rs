@@ -90,7 +90,7 @@ impl Handles {
         let decode = |(at, bytes): (usize, &[u8])| {
             Row::decode(group, bytes)
                 .filter(|row| row.at.index == index + at as u64)
-                .ok_or_else(|| damaged(&file, format!("row {}", index + at as u64)))
+                .ok_or_else(|| damaged(&file, &format!("row {}", index + at as u64)))
         };
         bytes.chunks(ROW).enumerate().map(decode).collect()
     }
@@ -113,7 +113,7 @@ impl Handles {
         if last.end_position() > segment.bytes {
             return Err(damaged(
                 &file,
-                format!("row {} points past it", last.at.index),
+                &format!("row {} points past it", last.at.index),
             ));
         }
         let mut bytes = BytesMut::zeroed(length as usize);
@@ -127,7 +127,7 @@ impl Handles {
             if !holds {
                 return Err(damaged(
                     &file,
-                    format!("the bytes of entry {}", row.at.index),
+                    &format!("the bytes of entry {}", row.at.index),
                 ));
             }
         }
@@ -141,7 +141,7 @@ impl Handles {
     }
 }
 
-fn damaged(file: &DiskFile, what: String) -> io::Error {
+fn damaged(file: &DiskFile, what: &str) -> io::Error {
     let path = file.path();
     io::Error::new(
         io::ErrorKind::InvalidData,

@@ -48,7 +48,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::sync::watch;
 
 use crate::spec::{GroupId, SyncMode};
 use disk::Faults;
@@ -194,11 +193,6 @@ impl Storage {
         Ok((Self { owner }, damage))
     }
 
-    /// The groups that have a log here.
-    pub(in crate::node) fn groups(&self) -> Vec<GroupId> {
-        self.owner.shared.groups().keys().copied().collect()
-    }
-
     /// A group's log, made when there is none.
     pub(in crate::node) fn group(
         &self,
@@ -260,12 +254,6 @@ impl Storage {
     pub(in crate::node) fn stats(&self) -> StorageStats {
         self.owner.shared.counters.read()
     }
-}
-
-/// Takes from a storage directory whose process is dead what a loss of power may take; see the
-/// ledger of the disk seam. The same seed takes the same.
-pub(crate) fn power_cut(dir: &Path, seed: u64) -> io::Result<()> {
-    disk::power_cut(dir, seed)
 }
 
 fn storage_error(what: String, source: io::Error) -> StorageError {
@@ -454,10 +442,5 @@ impl GroupLog {
         };
         self.group
             .retention_point(&self.owner.shared, now_ms, limits, committed)
-    }
-
-    /// Changes when a segment is sealed (its last position).
-    pub(in crate::node) fn watch_seals(&self) -> watch::Receiver<Option<LogPosition>> {
-        self.group.watch_seals()
     }
 }

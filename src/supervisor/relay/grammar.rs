@@ -119,10 +119,10 @@ mod tests {
         };
         assert_eq!(slow("1=2", "200ms"), Ok(expected));
         assert!(matches!(slow("1..2", "200ms"), Err(GrammarError::Pair(_))));
-        let error = slow("1=2", "200").unwrap_err();
+        let error = slow("1=2", "200x").unwrap_err();
         assert_eq!(
             error.to_string(),
-            "200: expected a duration such as 200ms, 10s, 1m or 2h"
+            "200x: expected a duration such as 200ms, 10s, 1m30s or 2h"
         );
     }
 }

@@ -140,7 +140,7 @@ impl Candidacy {
     }
 
     /// The voters that are heard and were not told yet where this node's log ends.
-    pub(super) fn to_tell(&mut self, view: &View<'_>) -> Vec<NodeId> {
+    pub(super) fn untold(&mut self, view: &View<'_>) -> Vec<NodeId> {
         let heard = view.heard().into_iter();
         heard
             .filter(|voter| *voter != view.me && self.told.insert(*voter))

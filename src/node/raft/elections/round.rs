@@ -163,13 +163,17 @@ impl Elections {
                 .entry(group.id())
                 .or_insert_with(|| Candidacy::heard_of(now));
             candidacy.opens(now, &view);
-            for peer in candidacy.to_tell(&view) {
-                to_tell.entry(peer).or_default().push((group.id(), end));
-            }
             candidacy.give_way(term, claimed, now, rand::random());
             candidacy.decide(now, &view, end);
-            if candidacy.due(now) {
+            let due = candidacy.due(now);
+            if due {
                 candidacy.again(term + 1, now, rand::random());
+            }
+            // Said again with a stand: it wakes who has stepped down because of one.
+            for peer in candidacy.untold(&view) {
+                to_tell.entry(peer).or_default().push((group.id(), end));
+            }
+            if due {
                 to_stand.push(group);
             }
         }

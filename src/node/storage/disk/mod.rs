@@ -2,10 +2,11 @@
 //!
 //! Real files, no trait object. What the seam adds to `std::fs` is what a test of power loss
 //! needs: fault points ([`Faults`]), and, when a file named `ledger` lies in the directory, a
-//! ledger of what a loss of power would take ([`Ledger`], [`power_cut`]). Without that file the
+//! ledger of what a loss of power would take ([`Ledger`]), which the tests read to take it. Without that file the
 //! ledger costs nothing. Paths are relative to the directory of the storage. The seam retries
 //! nothing and caches nothing.
 
+#[cfg(test)]
 mod cut;
 mod faults;
 mod ledger;
@@ -16,6 +17,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+#[cfg(test)]
 pub(super) use cut::power_cut;
 pub(super) use faults::{Action, Faults};
 #[cfg(test)]
@@ -77,7 +79,7 @@ impl Disk {
             return Ok(false);
         }
         self.faults.before(Action::Name, path)?;
-        match self.named("make directory", path, |full| fs::create_dir(full)) {
+        match self.named("make directory", path, fs::create_dir) {
             // Another thread was faster.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
             made => made?,
@@ -139,14 +141,14 @@ impl Disk {
     pub(super) fn remove(&self, path: &str) -> io::Result<()> {
         self.faults.before(Action::Name, path)?;
         self.noted(|ledger| ledger.removing(path))?;
-        tolerate_missing(self.named("remove", path, |full| fs::remove_file(full)))
+        tolerate_missing(self.named("remove", path, fs::remove_file))
     }
 
     /// Removes a directory with all that is in it; no error when there is none.
     pub(super) fn remove_dir(&self, path: &str) -> io::Result<()> {
         self.faults.before(Action::Name, path)?;
         self.noted(|ledger| ledger.forget_directory(path))?;
-        tolerate_missing(self.named("remove", path, |full| fs::remove_dir_all(full)))
+        tolerate_missing(self.named("remove", path, fs::remove_dir_all))
     }
 
     /// A second name for a file, for evidence that stays.

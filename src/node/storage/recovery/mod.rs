@@ -456,7 +456,7 @@ impl Recovery {
             for name in self.disk.list(&directory)? {
                 let path = format!("{directory}/{name}");
                 let segment = verify::segment_number(&name).is_some();
-                let unfinished = name.ends_with(".new");
+                let unfinished = matches!(name.rsplit_once('.'), Some((_, "new")));
                 if unfinished || (segment && !self.described.contains(&path)) {
                     self.disk.remove(&path)?;
                 }

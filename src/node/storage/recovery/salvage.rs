@@ -158,8 +158,7 @@ impl Trail {
             && found.position == self.position + HEAD as u64
             && !opens
             && head.batch_seq == self.seq + 1;
-        let explained = (here && follows && at_an_end == opens)
-            || (here && follows && self.left.is_none())
+        let explained = (here && follows && (at_an_end == opens || self.left.is_none()))
             || (next_file && opens && follows && self.left == Some(0))
             || (head_lost && at_an_end);
         let missing = u64::from(self.left.unwrap_or(1).max(1));

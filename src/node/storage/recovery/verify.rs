@@ -174,7 +174,7 @@ pub(super) fn proof(disk: &std::sync::Arc<Disk>, id: GroupId) -> io::Result<Proo
             continue;
         };
         proof.number = proof.number.max(number);
-        if name.ends_with(".idx")
+        if matches!(name.rsplit_once('.'), Some((_, "idx")))
             && let Some(row) = last_row(disk, id, &format!("{directory}/{name}"))?
         {
             let synced = if row.unsynced { 0 } else { row.batch_seq };

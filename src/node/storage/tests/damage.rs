@@ -194,18 +194,17 @@ fn one_bit_in_the_write_ahead_log_of_a_killed_storage_is_found() {
         let Payload::Data(payload) = &entries[entries.len() - back].payload else {
             panic!("an entry of data");
         };
-        let wal = fs::read_dir(old.path("wal"))
+        let mut wal = fs::read_dir(old.path("wal"))
             .unwrap()
             .map(|entry| entry.unwrap().path());
         let (path, at) = wal
-            .filter_map(|path| {
+            .find_map(|path| {
                 let bytes = fs::read(&path).unwrap();
                 let mut windows = bytes.windows(payload.len());
                 windows
                     .rposition(|window| window == payload)
                     .map(|at| (path, at))
             })
-            .next()
             .unwrap();
         assert_eq!(at, position_of(&path, payload));
         let damaged_payload = copy_of(&old);

@@ -10,7 +10,7 @@ use super::model::{Pair, Step, steps};
 use std::fs;
 
 use super::*;
-use crate::node::storage::disk::{Forgotten, Plan};
+use crate::node::storage::disk::{Forgotten, Plan, power_cut};
 
 /// Lives of one storage, each ended by a loss of power.
 const LIVES: u64 = 3;

@@ -3,6 +3,7 @@
 //! A row is read off the protocol's message definitions; a test holds each row against the codec,
 //! version by version, and against the list of served APIs.
 
+mod administration;
 mod cluster;
 mod groups;
 mod log;
@@ -79,6 +80,26 @@ const ROWS: &[Row] = &[
         ApiKey::OffsetFetch,
         groups::OFFSET_FETCH_REQUEST,
         groups::OFFSET_FETCH_RESPONSE,
+    ),
+    row(
+        ApiKey::DescribeGroups,
+        administration::DESCRIBE_GROUPS_REQUEST,
+        administration::DESCRIBE_GROUPS_RESPONSE,
+    ),
+    row(
+        ApiKey::ListGroups,
+        administration::LIST_GROUPS_REQUEST,
+        administration::LIST_GROUPS_RESPONSE,
+    ),
+    row(
+        ApiKey::DeleteGroups,
+        administration::DELETE_GROUPS_REQUEST,
+        administration::DELETE_GROUPS_RESPONSE,
+    ),
+    row(
+        ApiKey::OffsetDelete,
+        administration::OFFSET_DELETE_REQUEST,
+        administration::OFFSET_DELETE_RESPONSE,
     ),
     row(
         ApiKey::ApiVersions,

@@ -35,14 +35,13 @@ async fn one_edge(a: NodeId, b: NodeId) {
     let cluster = Cluster::up(Data::Ephemeral).await;
     let mut orders = Loaded::create(&cluster, "orders", 3).await;
     let before = terms(&cluster).await;
-    orders
-        .during(Box::pin(async {
-            cluster.run(&format!("net cut {a}..{b} --for 3s")).await;
-            cluster.run(&format!("net cut {b}..{a} --for 3s")).await;
-            both_noticed(&cluster, a, b).await;
-            cluster.healed().await;
-        }))
-        .await;
+    let load = orders.during(async {
+        cluster.run(&format!("net cut {a}..{b} --for 3s")).await;
+        cluster.run(&format!("net cut {b}..{a} --for 3s")).await;
+        both_noticed(&cluster, a, b).await;
+        cluster.healed().await;
+    });
+    Box::pin(load).await;
     orders.say_gap(&format!("edge {a} {b}"));
     cluster.in_sync("orders").await;
     let after = terms(&cluster).await;
@@ -59,17 +58,17 @@ async fn one_edge(a: NodeId, b: NodeId) {
 
 #[tokio::test]
 async fn the_edge_1_2_moves_each_leader_at_most_once() {
-    one_edge(NodeId(1), NodeId(2)).await;
+    Box::pin(one_edge(NodeId(1), NodeId(2))).await;
 }
 
 #[tokio::test]
 async fn the_edge_1_3_moves_each_leader_at_most_once() {
-    one_edge(NodeId(1), NodeId(3)).await;
+    Box::pin(one_edge(NodeId(1), NodeId(3))).await;
 }
 
 #[tokio::test]
 async fn the_edge_2_3_moves_each_leader_at_most_once() {
-    one_edge(NodeId(2), NodeId(3)).await;
+    Box::pin(one_edge(NodeId(2), NodeId(3))).await;
 }
 
 #[tokio::test]

@@ -251,8 +251,8 @@ mod tests {
         candidacy
     }
 
-    fn end(term: u64, index: u64) -> Option<LogPosition> {
-        Some(LogPosition { term, index })
+    fn end(term: u64, index: u64) -> LogPosition {
+        LogPosition { term, index }
     }
 
     #[test]
@@ -299,13 +299,13 @@ mod tests {
         let now = Instant::now();
         let peers = table(&[(1, peer(false, &[])), (3, peer(true, &[2, 3]))]);
         let mut shorter = opened(now);
-        shorter.note(NodeId(3), end(2, 9));
-        shorter.decide(now, &view(2, &peers, 1), end(2, 8));
+        shorter.note(NodeId(3), Some(end(2, 9)));
+        shorter.decide(now, &view(2, &peers, 1), Some(end(2, 8)));
         assert!(!shorter.due(now));
         assert!(shorter.due(now + defaults::NEXT_CANDIDATE));
         let mut longer = opened(now);
-        longer.note(NodeId(3), end(1, 90));
-        longer.decide(now, &view(2, &peers, 1), end(2, 8));
+        longer.note(NodeId(3), Some(end(1, 90)));
+        longer.decide(now, &view(2, &peers, 1), Some(end(2, 8)));
         assert!(longer.due(now));
     }
 
@@ -315,7 +315,7 @@ mod tests {
         let mut candidacy = opened(now);
         let peers = table(&[(1, peer(false, &[])), (3, peer(true, &[2, 3]))]);
         candidacy.give_way(6, 5, now, 0.0);
-        candidacy.decide(now + EXCHANGE, &view(2, &peers, 1), end(2, 8));
+        candidacy.decide(now + EXCHANGE, &view(2, &peers, 1), Some(end(2, 8)));
         assert!(!candidacy.due(now + EXCHANGE));
         candidacy.give_way(6, 5, now + RETRY, 0.0);
         assert!(candidacy.due(now + RETRY));
@@ -327,7 +327,7 @@ mod tests {
         let mut candidacy = opened(now);
         let peers = table(&[(1, peer(false, &[])), (3, peer(true, &[2, 3]))]);
         candidacy.give_way(5, 5, now, 0.0);
-        candidacy.decide(now + EXCHANGE, &view(2, &peers, 1), end(2, 8));
+        candidacy.decide(now + EXCHANGE, &view(2, &peers, 1), Some(end(2, 8)));
         assert!(candidacy.due(now + EXCHANGE));
         candidacy.again(6, now, 0.0);
         candidacy.give_way(6, 5, now + RETRY, 0.0);
@@ -339,8 +339,8 @@ mod tests {
         let now = Instant::now();
         let peers = table(&[(1, peer(false, &[])), (2, peer(true, &[2, 3]))]);
         let mut second = opened(now);
-        second.note(NodeId(2), end(2, 8));
-        second.decide(now, &view(3, &peers, 1), end(2, 8));
+        second.note(NodeId(2), Some(end(2, 8)));
+        second.decide(now, &view(3, &peers, 1), Some(end(2, 8)));
         assert!(!second.due(now));
     }
 
@@ -349,9 +349,9 @@ mod tests {
         let now = Instant::now();
         let peers = table(&[(1, peer(false, &[])), (3, peer(true, &[2, 3]))]);
         let mut candidacy = opened(now);
-        candidacy.decide(now, &view(2, &peers, 1), end(2, 8));
+        candidacy.decide(now, &view(2, &peers, 1), Some(end(2, 8)));
         assert!(!candidacy.due(now));
-        candidacy.decide(now + EXCHANGE, &view(2, &peers, 1), end(2, 8));
+        candidacy.decide(now + EXCHANGE, &view(2, &peers, 1), Some(end(2, 8)));
         assert!(candidacy.due(now + EXCHANGE));
     }
 }

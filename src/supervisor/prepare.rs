@@ -12,9 +12,7 @@ use super::directory::{Claim, ClaimedDir, ClusterDir, DirectoryError, claim, fin
 use super::ladder::Formation;
 use super::places::Places;
 use super::request::{Home, LaunchRequest, Links, PortWish, SearchWish};
-use crate::ports::{
-    self, LeaseError, LockError, PlanError, PlanPolicy, PortLease, PortLocks, SearchPorts,
-};
+use crate::ports::{self, LeaseError, LockError, PlanPolicy, PortLease, PortLocks, SearchPorts};
 use crate::spec::defaults::{MAX_RELAYED_NODES, NODES, PORT_BASE};
 use crate::spec::{ClusterId, ClusterSpec, PortPlan, Settings};
 
@@ -270,14 +268,4 @@ pub fn dry_run(places: &Places, request: &LaunchRequest) -> Result<DryRun, Prepa
         directory,
         stored: stored.is_some(),
     })
-}
-
-impl PrepareError {
-    /// Whether the number of nodes or the base itself is impossible.
-    pub fn plan_error(&self) -> Option<&PlanError> {
-        match self {
-            Self::Ports(LeaseError::Plan(error)) => Some(error),
-            _ => None,
-        }
-    }
 }

@@ -47,8 +47,22 @@ pub fn holder_of(port: u16) -> Option<Holder> {
         .ok()?
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .find(|pid| has_open(*pid, &inodes))
+        .filter(|pid| has_open(*pid, &inodes))
+        // Between its fork and its exec a child has its parent's sockets: the oldest owns them.
+        .min_by_key(|pid| started(*pid))
         .and_then(named)
+}
+
+/// When a process started, in the kernel's ticks; late for one that is gone.
+fn started(pid: u32) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The name before the last parenthesis may hold anything; the 22nd field is the start.
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+    fields
+        .split_whitespace()
+        .nth(19)
+        .and_then(|start| start.parse().ok())
+        .unwrap_or(u64::MAX)
 }
 
 /// A living process with its name; `None` when there is none of this pid.
@@ -99,6 +113,15 @@ mod tests {
    3: 00000000:2385 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4714 1
    4: cut
 ";
+
+    #[test]
+    fn a_parent_started_before_its_child() {
+        let me = std::process::id();
+        let parent = nix::unistd::getppid().as_raw() as u32;
+        assert!(started(parent) <= started(me));
+        assert_ne!(started(me), u64::MAX);
+        assert_eq!(started(u32::MAX), u64::MAX);
+    }
 
     #[test]
     fn only_listeners_in_the_way_count() {

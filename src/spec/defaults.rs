@@ -52,8 +52,9 @@ pub const CONNECTION_IDLE: Duration = Duration::from_mins(10);
 pub const PING_EVERY: Duration = Duration::from_millis(50);
 /// Silence of this length means dead; twenty times the p99.9 of a ping on a loaded machine.
 pub const DEAD_AFTER: Duration = Duration::from_millis(250);
-/// A follower's log end must have matched the leader's within this time to be in the ISR.
-pub const ISR_LAG: Duration = Duration::from_secs(1);
+/// The node's clock: claims are said again, and a follower that has not reached in one beat where
+/// the leader's log ended in the one before leaves the ISR.
+pub const BEAT: Duration = Duration::from_secs(1);
 /// After a death the second-best survivor stands this much later.
 pub const NEXT_CANDIDATE: Duration = Duration::from_millis(100);
 /// A handover that has not happened by then goes to the next candidate.

@@ -11,10 +11,8 @@ use super::Cluster;
 use crate::node::link::{Lane, PeerTable, Service};
 use crate::node::metadata::Command;
 use crate::node::raft::{Claim, Group};
-use crate::spec::{BootId, GroupId, NodeId};
+use crate::spec::{BootId, GroupId, NodeId, defaults};
 
-/// The clock's beat: claims are said again, ISR and retention are looked at.
-const BEAT: Duration = Duration::from_secs(1);
 /// A new partition's group that has no leader after this time gets another initialiser.
 const INITIALISER_PATIENCE: Duration = Duration::from_millis(500);
 /// The longest that one initialiser is waited for.
@@ -37,7 +35,7 @@ pub(in crate::node) async fn run_control(
     let mut standing = control.metadata.watch_standing();
     let mut peers = control.cluster.inner.peers.clone();
     let mut blanks = blank_term;
-    let mut beat = tokio::time::interval(BEAT);
+    let mut beat = tokio::time::interval(defaults::BEAT);
     beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         let alive = tokio::select! {

@@ -145,6 +145,9 @@ impl Replica {
             }
             return;
         };
+        if !was {
+            self.begin();
+        }
         let isr = self.current_isr();
         let now = Serving::Leader { epoch: term as i32 };
         if *self.serving.borrow() == now && isr == self.isr {
@@ -164,6 +167,20 @@ impl Replica {
             isr: self.isr.clone(),
             log_end: self.group.log().log_end(),
         }
+    }
+
+    /// A new leader takes every live replica for in sync until it knows better: it has heard of
+    /// none of them yet, and an ISR of its own would refuse what can be committed.
+    fn begin(&mut self) {
+        self.mark = 0;
+        let peers = self.around.peers.borrow();
+        let live = self
+            .group
+            .voters()
+            .iter()
+            .copied()
+            .filter(|voter| self.hears(&peers, *voter));
+        self.isr = live.collect();
     }
 
     fn step_down(&mut self) {
@@ -220,6 +237,10 @@ impl Replica {
     }
 
     fn retain(&self) {
+        let policy = self.topic.configs.get("cleanup.policy");
+        if policy.is_some_and(|policy| !policy.contains("delete")) {
+            return;
+        }
         let settings = &self.around.settings;
         let own = |key: &str| {
             self.topic

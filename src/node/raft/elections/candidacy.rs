@@ -103,6 +103,8 @@ pub(super) struct Candidacy {
     since: Instant,
     /// When the exchange is over; `None` until this node sees the loss itself.
     decide_at: Option<Instant>,
+    /// Nothing is decided before: an election under way, or a better placed voter, has the word.
+    hold_until: Option<Instant>,
     stand_at: Option<Instant>,
     /// The highest term of which this candidacy knows what came of it.
     term: u64,
@@ -115,6 +117,7 @@ impl Candidacy {
             told: BTreeSet::new(),
             since: now,
             decide_at: None,
+            hold_until: None,
             stand_at: None,
             term: 0,
         }
@@ -125,8 +128,18 @@ impl Candidacy {
     pub(super) fn give_way(&mut self, term: u64, claimed: u64, now: Instant, jitter: f64) {
         if term > self.term.max(claimed) {
             self.term = term;
-            self.stand_at = Some(now + RETRY.mul_f64(1.0 + jitter));
+            self.start_over(now, jitter);
         }
+    }
+
+    /// Another exchange, after a pause: who was best placed may have changed.
+    fn start_over(&mut self, now: Instant, jitter: f64) {
+        let pause = now + RETRY.mul_f64(1.0 + jitter);
+        self.ends.clear();
+        self.told.clear();
+        self.stand_at = None;
+        self.hold_until = Some(pause);
+        self.decide_at = Some(pause + EXCHANGE);
     }
 
     /// This node sees the loss: the exchange begins.
@@ -157,32 +170,44 @@ impl Candidacy {
         self.ends.insert(from, end);
     }
 
-    /// Fixes this node's turn once all that are heard have spoken, or the exchange is over.
-    pub(super) fn decide(&mut self, now: Instant, view: &View<'_>, end: Option<LogPosition>) {
-        if self.stand_at.is_some() {
+    /// Fixes this node's turn once all that are heard have spoken, or the exchange is over. Where
+    /// one of them has a longer log it is that one's turn: to stand in its way would only raise the
+    /// term that it has to reach, again and again.
+    pub(super) fn decide(
+        &mut self,
+        now: Instant,
+        view: &View<'_>,
+        end: Option<LogPosition>,
+        jitter: f64,
+    ) {
+        if self.stand_at.is_some() || self.hold_until.is_some_and(|until| now < until) {
             return;
         }
-        let others: Vec<NodeId> = view
-            .heard()
-            .into_iter()
-            .filter(|voter| *voter != view.me)
-            .collect();
-        let complete = others.iter().all(|voter| self.ends.contains_key(voter));
-        if complete || self.decide_at.is_some_and(|at| now >= at) {
-            let rank = self.rank(view, end);
-            self.stand_at = Some(now + defaults::NEXT_CANDIDATE * rank);
+        let heard = view.heard();
+        let mut others = heard.iter().filter(|voter| **voter != view.me);
+        let complete = others.all(|voter| self.ends.contains_key(voter));
+        if !complete && self.decide_at.is_none_or(|at| now < at) {
+            return;
+        }
+        if self
+            .ends
+            .iter()
+            .any(|(node, their)| heard.contains(node) && *their > end)
+        {
+            self.start_over(now, jitter);
+        } else {
+            self.stand_at = Some(now + defaults::NEXT_CANDIDATE * self.rank(view, end));
         }
     }
 
-    /// How many survivors are better placed: a longer log, then the earlier replica.
+    /// How many survivors with an equal log come first: the earlier replicas.
     fn rank(&self, view: &View<'_>, end: Option<LogPosition>) -> u32 {
         let place = |node: NodeId| view.voters.iter().position(|voter| *voter == node);
         let heard = view.heard();
-        let better = self.ends.iter().filter(|(node, their)| {
-            heard.contains(node)
-                && (**their > end || (**their == end && place(**node) < place(view.me)))
+        let first = self.ends.iter().filter(|(node, their)| {
+            heard.contains(node) && **their == end && place(**node) < place(view.me)
         });
-        better.count() as u32
+        first.count() as u32
     }
 
     /// Whether it is this node's turn.
@@ -192,17 +217,16 @@ impl Candidacy {
 
     /// Starts over after a stand in `term`; `jitter` is in 0..1.
     pub(super) fn again(&mut self, term: u64, now: Instant, jitter: f64) {
-        self.ends.clear();
-        self.told.clear();
         self.term = self.term.max(term);
-        self.stand_at = Some(now + RETRY.mul_f64(1.0 + jitter));
+        self.start_over(now, jitter);
     }
 
     /// When something has to be done next.
     pub(super) fn wake_at(&self) -> Instant {
-        self.stand_at
-            .or(self.decide_at)
-            .unwrap_or(self.since + RETRY)
+        let decide_at = self
+            .decide_at
+            .map(|at| self.hold_until.map_or(at, |hold| at.max(hold)));
+        self.stand_at.or(decide_at).unwrap_or(self.since + RETRY)
     }
 }
 
@@ -295,17 +319,20 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_log_stands_at_once_and_the_others_wait() {
+    fn the_longest_log_stands_at_once_and_the_others_leave_it_to_stand() {
         let now = Instant::now();
         let peers = table(&[(1, peer(false, &[])), (3, peer(true, &[2, 3]))]);
         let mut shorter = opened(now);
         shorter.note(NodeId(3), Some(end(2, 9)));
-        shorter.decide(now, &view(2, &peers, 1), Some(end(2, 8)));
-        assert!(!shorter.due(now));
-        assert!(shorter.due(now + defaults::NEXT_CANDIDATE));
+        shorter.decide(now, &view(2, &peers, 1), Some(end(2, 8)), 0.0);
+        assert!(!shorter.due(now + RETRY * 10));
+        // The longer one fell silent: the next exchange ends without it.
+        let later = now + RETRY + EXCHANGE;
+        shorter.decide(later, &view(2, &peers, 1), Some(end(2, 8)), 0.0);
+        assert!(shorter.due(later));
         let mut longer = opened(now);
         longer.note(NodeId(3), Some(end(1, 90)));
-        longer.decide(now, &view(2, &peers, 1), Some(end(2, 8)));
+        longer.decide(now, &view(2, &peers, 1), Some(end(2, 8)), 0.0);
         assert!(longer.due(now));
     }
 
@@ -315,10 +342,12 @@ mod tests {
         let mut candidacy = opened(now);
         let peers = table(&[(1, peer(false, &[])), (3, peer(true, &[2, 3]))]);
         candidacy.give_way(6, 5, now, 0.0);
-        candidacy.decide(now + EXCHANGE, &view(2, &peers, 1), Some(end(2, 8)));
+        candidacy.decide(now + EXCHANGE, &view(2, &peers, 1), Some(end(2, 8)), 0.0);
         assert!(!candidacy.due(now + EXCHANGE));
-        candidacy.give_way(6, 5, now + RETRY, 0.0);
-        assert!(candidacy.due(now + RETRY));
+        let later = now + RETRY + EXCHANGE;
+        candidacy.give_way(6, 5, later, 0.0);
+        candidacy.decide(later, &view(2, &peers, 1), Some(end(2, 8)), 0.0);
+        assert!(candidacy.due(later));
     }
 
     #[test]
@@ -327,11 +356,13 @@ mod tests {
         let mut candidacy = opened(now);
         let peers = table(&[(1, peer(false, &[])), (3, peer(true, &[2, 3]))]);
         candidacy.give_way(5, 5, now, 0.0);
-        candidacy.decide(now + EXCHANGE, &view(2, &peers, 1), Some(end(2, 8)));
+        candidacy.decide(now + EXCHANGE, &view(2, &peers, 1), Some(end(2, 8)), 0.0);
         assert!(candidacy.due(now + EXCHANGE));
         candidacy.again(6, now, 0.0);
-        candidacy.give_way(6, 5, now + RETRY, 0.0);
-        assert!(candidacy.due(now + RETRY));
+        let later = now + RETRY + EXCHANGE;
+        candidacy.give_way(6, 5, later, 0.0);
+        candidacy.decide(later, &view(2, &peers, 1), Some(end(2, 8)), 0.0);
+        assert!(candidacy.due(later));
     }
 
     #[test]
@@ -340,7 +371,7 @@ mod tests {
         let peers = table(&[(1, peer(false, &[])), (2, peer(true, &[2, 3]))]);
         let mut second = opened(now);
         second.note(NodeId(2), Some(end(2, 8)));
-        second.decide(now, &view(3, &peers, 1), Some(end(2, 8)));
+        second.decide(now, &view(3, &peers, 1), Some(end(2, 8)), 0.0);
         assert!(!second.due(now));
     }
 
@@ -349,9 +380,9 @@ mod tests {
         let now = Instant::now();
         let peers = table(&[(1, peer(false, &[])), (3, peer(true, &[2, 3]))]);
         let mut candidacy = opened(now);
-        candidacy.decide(now, &view(2, &peers, 1), Some(end(2, 8)));
+        candidacy.decide(now, &view(2, &peers, 1), Some(end(2, 8)), 0.0);
         assert!(!candidacy.due(now));
-        candidacy.decide(now + EXCHANGE, &view(2, &peers, 1), Some(end(2, 8)));
+        candidacy.decide(now + EXCHANGE, &view(2, &peers, 1), Some(end(2, 8)), 0.0);
         assert!(candidacy.due(now + EXCHANGE));
     }
 }

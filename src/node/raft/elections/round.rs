@@ -164,7 +164,7 @@ impl Elections {
                 .or_insert_with(|| Candidacy::heard_of(now));
             candidacy.opens(now, &view);
             candidacy.give_way(term, claimed, now, rand::random());
-            candidacy.decide(now, &view, end);
+            candidacy.decide(now, &view, end, rand::random());
             let due = candidacy.due(now);
             if due {
                 candidacy.again(term + 1, now, rand::random());

@@ -4,8 +4,7 @@
 //! When a fetch fails the other brokers are asked in turn who leads, and reading goes on where it
 //! was; what failed is told. Records of one partition come in order, partitions in any.
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque, btree_map::Entry};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::time::{Duration, Instant};

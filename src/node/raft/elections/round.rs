@@ -19,6 +19,8 @@ use crate::spec::{BootId, GroupId, NodeId};
 
 /// The gossip tag of a survivor's words.
 pub(in crate::node::raft) const TAG: u8 = 2;
+/// An elected leader commits its first entry within milliseconds, or a disk or a link is in its way.
+const CLAIM_PATIENCE: Duration = Duration::from_secs(1);
 /// Without news the task looks again this often: the slow backstop behind the detector.
 const BACKSTOP: Duration = Duration::from_secs(1);
 
@@ -41,6 +43,8 @@ pub(in crate::node) struct Elections {
     leaving: watch::Receiver<bool>,
     stir: watch::Receiver<u64>,
     open: HashMap<GroupId, Candidacy>,
+    /// The terms whose elected leaders have claimed nothing yet, and since when.
+    unclaimed: HashMap<GroupId, (u64, Instant)>,
 }
 
 /// What the election task is made of.
@@ -81,6 +85,7 @@ impl Elections {
             leaving,
             stir,
             open: HashMap::new(),
+            unclaimed: HashMap::new(),
         }
     }
 
@@ -148,11 +153,14 @@ impl Elections {
         let groups = self.host.all();
         self.open
             .retain(|id, _| groups.iter().any(|group| group.id() == *id));
+        self.unclaimed
+            .retain(|id, _| groups.iter().any(|group| group.id() == *id));
         let mut to_tell: BTreeMap<NodeId, Ends> = BTreeMap::new();
         let mut to_stand = Vec::new();
         for group in groups {
             let end = group.log().state().last;
-            let view = self.view(&group, &peers);
+            let elected = self.elected(&group, now);
+            let view = self.view(&group, &peers, elected);
             if group.standing().leads || end.is_none() || group.repairing() || !view.may_stand() {
                 self.close(group.id(), now);
                 continue;
@@ -199,11 +207,31 @@ impl Elections {
         }
     }
 
-    fn view<'a>(&self, group: &'a Group, peers: &'a PeerTable) -> View<'a> {
+    /// The leader that Raft names in a term that nobody has claimed yet. It gets
+    /// [`CLAIM_PATIENCE`] to commit an entry of its own: one that cannot is no leader.
+    fn elected(&mut self, group: &Group, now: Instant) -> Option<NodeId> {
         let standing = group.standing();
+        if standing.leader.is_none() || standing.term <= self.claimed(group) {
+            self.unclaimed.remove(&group.id());
+            return None;
+        }
+        let seen = self
+            .unclaimed
+            .entry(group.id())
+            .or_insert((standing.term, now));
+        if seen.0 != standing.term {
+            *seen = (standing.term, now);
+        }
+        standing.leader.filter(|_| now < seen.1 + CLAIM_PATIENCE)
+    }
+
+    fn view<'a>(
+        &self,
+        group: &'a Group,
+        peers: &'a PeerTable,
+        elected: Option<NodeId>,
+    ) -> View<'a> {
         let claim = self.claims.get(group.id());
-        let known = self.claimed(group);
-        let elected = standing.leader.filter(|_| standing.term > known);
         let leader = match (elected, claim) {
             (Some(leader), _) if leader != self.me.0 => Some((leader, SameLife::Yes)),
             (_, Some(claim)) => claim

@@ -122,8 +122,8 @@ impl Group {
     ) -> io::Result<Arc<Self>> {
         let target = SnapshotTarget::default();
         let machine = Machine::open(log.clone(), applier, Arc::clone(&target)).await?;
-        let network = Network::new(around.links.clone(), id);
         let store = Store::new(log.clone());
+        let network = Network::new(around.links.clone(), id, store.end());
         let raft = Raft::new(members.me.0, raft_config(), network, store, machine).await;
         let raft = raft.map_err(|fatal| io::Error::other(format!("{id}: {fatal}")))?;
         let closing = Arc::new(AtomicBool::new(false));

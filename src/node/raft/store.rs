@@ -7,7 +7,7 @@ use std::ops::{Bound, RangeBounds};
 use futures::{Stream, StreamExt, stream};
 use openraft::storage::{IOFlushed, LogState, RaftLogStorage};
 use openraft::{OptionalSend, RaftLogReader};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::types::{self, Entry, LogId, Types, Vote};
 use crate::node::storage::{Done, GroupLog, LogPosition};
@@ -19,11 +19,20 @@ const READ_BYTES: usize = 1 << 20;
 #[derive(Clone)]
 pub(in crate::node::raft) struct Store {
     log: GroupLog,
+    /// The last index, as it grows.
+    end: watch::Sender<u64>,
 }
 
 impl Store {
     pub(in crate::node::raft) fn new(log: GroupLog) -> Self {
-        Self { log }
+        let end = log.state().last.map_or(0, |last| last.index);
+        let end = watch::Sender::new(end);
+        Self { log, end }
+    }
+
+    /// The log's last index, as entries are appended.
+    pub(in crate::node::raft) fn end(&self) -> watch::Receiver<u64> {
+        self.end.subscribe()
     }
 
     fn read(&self, start: u64, end: u64, max_bytes: usize) -> io::Result<Vec<Entry>> {
@@ -144,11 +153,14 @@ impl RaftLogStorage<Types> for Store {
         I: IntoIterator<Item = Entry> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
-        let entries = entries.into_iter().map(types::log_entry).collect();
-        self.log.append(
-            entries,
-            Box::new(move |result| flushed.io_completed(result)),
-        )
+        let entries: Vec<_> = entries.into_iter().map(types::log_entry).collect();
+        let last = entries.last().map(|entry| entry.at.index);
+        let done = Box::new(move |result| flushed.io_completed(result));
+        self.log.append(entries, done)?;
+        if let Some(last) = last {
+            self.end.send_replace(last);
+        }
+        Ok(())
     }
 
     async fn truncate_after(&mut self, last: Option<LogId>) -> io::Result<()> {

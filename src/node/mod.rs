@@ -24,6 +24,9 @@ use crate::spec::{NodeExit, NodeReport, NodeSpec};
 
 use self::report::report;
 
+/// More threads than this only pass one node's work around.
+const MOST_WORKERS: usize = 4;
+
 /// Runs one node until it is told to leave, and says how it ended. Must be called on the main
 /// thread, before any other: the first act binds this process to its parent's life.
 pub fn run(spec: &NodeSpec) -> NodeExit {
@@ -31,11 +34,7 @@ pub fn run(spec: &NodeSpec) -> NodeExit {
         return fatal(&start::Failure::precondition(error));
     }
     start_logging();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build();
-    let runtime = match runtime {
+    let runtime = match runtime(spec) {
         Ok(runtime) => runtime,
         Err(error) => return fatal(&start::Failure::precondition(error.to_string())),
     };
@@ -46,6 +45,22 @@ pub fn run(spec: &NodeSpec) -> NodeExit {
         Ok(()) => NodeExit::Left,
         Err(failure) => fatal(&failure),
     }
+}
+
+/// The node's share of the cores. Where that is less than two it runs on one thread: on two cores
+/// three nodes with two threads each spend a fifth of an ack's time on waking each other.
+fn runtime(spec: &NodeSpec) -> std::io::Result<tokio::runtime::Runtime> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let nodes = spec.peers.len() + 1;
+    let mut builder = match cores / nodes {
+        0 | 1 => tokio::runtime::Builder::new_current_thread(),
+        share => {
+            let mut threads = tokio::runtime::Builder::new_multi_thread();
+            threads.worker_threads(share.min(MOST_WORKERS));
+            threads
+        }
+    };
+    builder.enable_all().build()
 }
 
 /// Takes from a dead node's data directory what a loss of power may take: unsynced bytes, whole or

@@ -120,6 +120,8 @@ impl Group {
         applier: Box<dyn Applier>,
         around: Around<'_>,
     ) -> io::Result<Arc<Self>> {
+        // openraft's metrics begin at term 0 and learn of the stored vote later.
+        let first_term = log.state().vote.map_or(0, |vote| vote.term);
         let target = SnapshotTarget::default();
         let machine = Machine::open(log.clone(), applier, Arc::clone(&target)).await?;
         let store = Store::new(log.clone());
@@ -133,7 +135,6 @@ impl Group {
             signals: around.signals.clone(),
         };
         let standing = follow(&raft, members.me, end, around.tasks);
-        let first_term = standing.borrow().term;
         let Members { me, voters, past } = members;
         Ok(Arc::new(Self {
             id,

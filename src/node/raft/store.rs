@@ -10,7 +10,9 @@ use openraft::{OptionalSend, RaftLogReader};
 use tokio::sync::oneshot;
 
 use super::types::{self, Entry, LogId, Types, Vote};
+use crate::node::bugs;
 use crate::node::storage::{Done, GroupLog, LogPosition};
+use crate::spec::Bug;
 
 /// Bytes of entries in one append request, or in one step of applying.
 const READ_BYTES: usize = 1 << 20;
@@ -144,7 +146,13 @@ impl RaftLogStorage<Types> for Store {
         I: IntoIterator<Item = Entry> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
-        let entries = entries.into_iter().map(types::log_entry).collect();
+        let entries = entries.into_iter().map(types::log_entry);
+        let entries = entries.map(bugs::stored).collect();
+        if bugs::planted(Bug::AckBeforeSync) {
+            self.log.append(entries, Box::new(drop))?;
+            flushed.io_completed(Ok(()));
+            return Ok(());
+        }
         self.log.append(
             entries,
             Box::new(move |result| flushed.io_completed(result)),

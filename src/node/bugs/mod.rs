@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::metadata::Command;
-use super::partition::{Appended, Offsets, Partition};
+use super::partition::{Appended, Offsets};
 use crate::spec::{Bug, NodeId, NodeSpec};
 
 pub(in crate::node) use foresight::Foresight;
@@ -79,9 +79,9 @@ impl Count {
     }
 }
 
-/// `ack-at-append` and `ack-without-majority`: whether a leader acks what it has just proposed.
-pub(in crate::node) fn acks_at_append(isr: usize, replicas: usize) -> bool {
-    planted(Bug::AckAtAppend) || (planted(Bug::AckWithoutMajority) && isr <= replicas / 2)
+/// `ack-at-append`: whether a leader acks what it has just proposed.
+pub(in crate::node) fn acks_at_append() -> bool {
+    planted(Bug::AckAtAppend)
 }
 
 /// `ack-as-follower`: whether a replica that may not append acks all the same.
@@ -107,9 +107,12 @@ pub(in crate::node) async fn begin_to_leave() {
     }
 }
 
-/// `ack-while-leaving`: whether what arrives is acked and dropped.
-pub(in crate::node) fn drops_what_it_acks() -> bool {
-    planted(Bug::AckWhileLeaving) && LEAVING.load(Ordering::Relaxed)
+/// `ack-while-leaving` and `ack-without-majority`: whether what arrives at a leader is acked and
+/// dropped.
+pub(in crate::node) fn drops_what_it_acks(isr: usize, replicas: usize) -> bool {
+    let is_leaving = planted(Bug::AckWhileLeaving) && LEAVING.load(Ordering::Relaxed);
+    let is_alone = planted(Bug::AckWithoutMajority) && isr <= replicas / 2;
+    is_leaving || is_alone
 }
 
 /// Called before entries are applied. `serve-before-own-commit`: what this node did not propose
@@ -143,16 +146,6 @@ pub(in crate::node) fn told_high_watermark(high_watermark: i64) -> i64 {
     high_watermark
 }
 
-/// `offset-off-by-one-after-restart`: what a producer is told of its batch.
-pub(in crate::node) fn acked(partition: &Partition, appended: Appended) -> Appended {
-    let restarted = partition.raft().first_term() > 0;
-    let off = planted(Bug::OffsetOffByOneAfterRestart) && restarted;
-    Appended {
-        base_offset: appended.base_offset + i64::from(off),
-        ..appended
-    }
-}
-
 /// `group-offset-rewinds`: a committed offset as it is loaded.
 pub(in crate::node) fn loaded_offset(offset: i64) -> i64 {
     if planted(Bug::GroupOffsetRewinds) {
@@ -161,12 +154,23 @@ pub(in crate::node) fn loaded_offset(offset: i64) -> i64 {
     offset
 }
 
-/// The metadata log's end when this process started; entries up to it are history.
+/// The metadata log's end when this process started, 0 in a node's first life; entries up to it
+/// are history.
 static HISTORY: AtomicU64 = AtomicU64::new(0);
 
-/// `topic-lost-on-restart`: tells the last index of the metadata log that was found at the start.
+/// Tells the last index of the metadata log that was found at the start.
 pub(in crate::node) fn found_metadata(last: Option<u64>) {
     HISTORY.store(last.unwrap_or(0), Ordering::Relaxed);
+}
+
+/// `offset-off-by-one-after-restart`: what a producer is told of its batch.
+pub(in crate::node) fn acked(appended: Appended) -> Appended {
+    let is_restarted = HISTORY.load(Ordering::Relaxed) > 0;
+    let off = planted(Bug::OffsetOffByOneAfterRestart) && is_restarted;
+    Appended {
+        base_offset: appended.base_offset + i64::from(off),
+        ..appended
+    }
 }
 
 /// `topic-lost-on-restart`: whether a metadata command at `index` is skipped.

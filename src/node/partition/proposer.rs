@@ -170,11 +170,10 @@ impl Proposer {
             // The client's time-out has passed: it was told so, and it must stay true.
             return;
         }
-        if bugs::drops_what_it_acks() {
+        if bugs::drops_what_it_acks(license.isr, self.group.voters().len()) {
             return self.ack_and_drop(append);
         }
-        let may_be_few = bugs::planted(Bug::AckWithoutMajority);
-        if append.acks == Acks::All && license.isr < license.min_isr && !may_be_few {
+        if append.acks == Acks::All && license.isr < license.min_isr {
             return refuse(append, ResponseError::NotEnoughReplicas);
         }
         let key = BatchKey::of(&append.header);
@@ -246,7 +245,7 @@ impl Proposer {
         match self.group.propose(entry, license.term).await {
             Ok(landing) => {
                 let base = self.foresight.depart(log_end, records);
-                if bugs::acks_at_append(license.isr, self.group.voters().len()) {
+                if bugs::acks_at_append() {
                     self.ack_early(&mut passengers, base);
                 }
                 self.flights.push_back(passengers);

@@ -206,7 +206,7 @@ impl Starter<'_> {
             let appended = partition.append(batch, acks, timeout).await;
             let appended = appended.map_err(|error| Refused::from(honest(error)))?;
             stats.produced_bytes.add(bytes);
-            Ok(bugs::acked(&partition, appended))
+            Ok(bugs::acked(appended))
         };
         let mut append: BoxFuture<'static, Outcome> = unconstrained(append).boxed();
         match (&mut append).now_or_never() {

@@ -9,7 +9,7 @@
 //! | `ack-at-append` | a leader acks when it has proposed, not when that is committed | acked is durable | `network-partition` |
 //! | `ack-before-sync` | entries count as stored while they are in memory only | acked is durable | `metadata-persistence` |
 //! | `ack-without-majority` | a leader that hears no majority acks and drops | acked is durable: none is acked without a quorum | `quorum-loss` |
-//! | `ack-when-deposed` | who loses leadership, or the majority, acks what is under way | acked is durable | `network-partition` |
+//! | `ack-when-deposed` | who loses leadership, or the majority, acks what is under way, and drops but acks what arrives until it hears the new leader | acked is durable | `network-partition` |
 //! | `ack-as-follower` | a follower acks each fourth batch that it is asked to take, and drops it | one leader per epoch, acked is durable | `leader-failover` |
 //! | `ack-while-leaving` | after SIGTERM a leader acks and drops | acked is durable | `graceful-shutdown` |
 //! | `serve-before-own-commit` | a new leader serves before an entry of its own term is committed and applied | high watermark never regresses | `leader-failover`, `pause-leader` |

@@ -99,7 +99,8 @@ impl Proposer {
     ///
     /// Without a license there is always room: what arrives is refused at once.
     pub(super) async fn next(&mut self, license: Option<License>) -> Option<Work> {
-        let free = self.landings.len() < MAX_FLYING && !self.grounded;
+        let few = self.landings.len() < MAX_FLYING || bugs::acks_at_append();
+        let free = few && !self.grounded;
         let room = license.is_none() || free;
         tokio::select! {
             biased;
@@ -141,6 +142,7 @@ impl Proposer {
                 Some(license) => {
                     self.board(append, license, &mut passengers, &mut entry, &mut offset);
                 }
+                None if self.acks_when_deposed() => self.ack_and_drop(append),
                 None if bugs::acks_as_follower() => self.answer(append.reply, self.log_end()),
                 None => refuse(append, ResponseError::NotLeaderOrFollower),
             }
@@ -322,6 +324,11 @@ impl Proposer {
                 self.answer(reply, base + passenger.offset_in_entry);
             }
         }
+    }
+
+    /// A leader of before, as long as it does not know what became of its last entries.
+    fn acks_when_deposed(&self) -> bool {
+        bugs::planted(Bug::AckWhenDeposed) && !self.flights.is_empty()
     }
 
     fn ack_flights(&mut self) {

@@ -19,6 +19,8 @@ mod report;
 mod start;
 mod storage;
 
+use std::path::Path;
+
 use crate::spec::{NodeExit, NodeReport, NodeSpec};
 
 use self::report::report;
@@ -45,6 +47,15 @@ pub fn run(spec: &NodeSpec) -> NodeExit {
         Ok(()) => NodeExit::Left,
         Err(failure) => fatal(&failure),
     }
+}
+
+/// Takes from a dead node's data directory what a loss of power may take: unsynced bytes, whole or
+/// in torn sectors, and unsynced names. The same `seed` gives the same loss.
+///
+/// Only a directory with a file named `ledger`, put there before the node started, has a record of
+/// what was synced; any other is left as it is. An error is one of reading or writing those files.
+pub fn power_cut(data_dir: &Path, seed: u64) -> std::io::Result<()> {
+    storage::power_cut(data_dir, seed)
 }
 
 fn fatal(failure: &start::Failure) -> NodeExit {

@@ -27,6 +27,7 @@ const READ_WITHIN: Duration = Duration::from_mins(1);
 pub(crate) struct Loaded<'a> {
     cluster: &'a Cluster,
     topic: String,
+    around: Duration,
     loads: Vec<SteadyReport>,
 }
 
@@ -42,8 +43,14 @@ impl<'a> Loaded<'a> {
         Self {
             cluster,
             topic: topic.to_owned(),
+            around: AROUND,
             loads: Vec::new(),
         }
+    }
+
+    /// Loads only this long before and after what happens.
+    pub(crate) fn around(self, around: Duration) -> Self {
+        Self { around, ..self }
     }
 
     /// Loads the topic while something happens, and waits for all acks.
@@ -52,8 +59,8 @@ impl<'a> Loaded<'a> {
             settings: ProducerSettings::new(self.cluster.bootstrap(), self.topic.clone()),
             per_second: PER_SECOND,
             size: SIZE,
-            before: AROUND,
-            after: AROUND,
+            before: self.around,
+            after: self.around,
         };
         let (done, report) = while_producing(plan, action)
             .await

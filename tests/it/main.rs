@@ -12,6 +12,7 @@ mod import_law;
 mod lifecycle;
 mod load;
 mod partition;
+mod power;
 mod preconditions;
 mod produce;
 mod restart;

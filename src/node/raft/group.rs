@@ -13,7 +13,7 @@ use openraft::impls::ProgressResponder;
 use openraft::metrics::RaftDataMetrics;
 use openraft::type_config::alias::WatchReceiverOf;
 use openraft::{Raft, ReadPolicy, ServerState};
-use tokio::sync::watch;
+use tokio::sync::{RwLock, RwLockReadGuard, watch};
 use tokio_util::task::TaskTracker;
 
 use super::config::raft_config;
@@ -69,6 +69,19 @@ pub(in crate::node) struct Group {
     tasks: TaskTracker,
     past: Past,
     closing: Arc<AtomicBool>,
+    open: RwLock<Open>,
+}
+
+/// Whether calls into Raft that may be dropped before their end can still be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Open {
+    Yes,
+    No,
+}
+
+/// Leave to make such a call; the group is not shut down while it is held.
+pub(in crate::node::raft) struct Visit<'a> {
+    _held: RwLockReadGuard<'a, Open>,
 }
 
 /// Whether a replica may have held entries that its disk does not have any more.
@@ -109,8 +122,8 @@ impl Group {
     ) -> io::Result<Arc<Self>> {
         let target = SnapshotTarget::default();
         let machine = Machine::open(log.clone(), applier, Arc::clone(&target)).await?;
-        let network = Network::new(around.links.clone(), id);
         let store = Store::new(log.clone());
+        let network = Network::new(around.links.clone(), id, store.end());
         let raft = Raft::new(members.me.0, raft_config(), network, store, machine).await;
         let raft = raft.map_err(|fatal| io::Error::other(format!("{id}: {fatal}")))?;
         let closing = Arc::new(AtomicBool::new(false));
@@ -134,6 +147,7 @@ impl Group {
             tasks: around.tasks.clone(),
             past,
             closing,
+            open: RwLock::new(Open::Yes),
         }))
     }
 
@@ -228,8 +242,26 @@ impl Group {
         })
     }
 
+    /// Leave to call Raft from a task that may be dropped; `None` once the group shuts down.
+    ///
+    /// The first call that finds openraft's core ended joins it, and when that call is dropped
+    /// meanwhile the next one panics. So no such call may be under way while the core ends.
+    pub(in crate::node::raft) async fn visit(&self) -> Option<Visit<'_>> {
+        let open = self.open.read().await;
+        (*open == Open::Yes).then_some(Visit { _held: open })
+    }
+
     /// The index that a read must have seen applied, confirmed by a majority (ReadIndex).
     pub(in crate::node) async fn read_index(&self) -> Result<u64, WriteError> {
+        let visit = self.visit().await.ok_or(WriteError::Lost)?;
+        self.read_index_for(&visit).await
+    }
+
+    /// [`Group::read_index`] for a visitor, who must not ask for leave twice.
+    pub(in crate::node::raft) async fn read_index_for(
+        &self,
+        _visit: &Visit<'_>,
+    ) -> Result<u64, WriteError> {
         let asked = self.raft.get_read_log_id(ReadPolicy::ReadIndex);
         let answer = tokio::time::timeout(super::config::RPC_TIMEOUT, asked).await;
         match answer.map_err(|_| WriteError::Lost)? {
@@ -333,9 +365,10 @@ impl Group {
         self.tasks.spawn(task);
     }
 
-    /// Ends the group's tasks; its files stay.
+    /// Ends the group's tasks, once no visitor is left; its files stay.
     pub(in crate::node) async fn shutdown(&self) {
         self.closing.store(true, Ordering::Relaxed);
+        *self.open.write().await = Open::No;
         if let Err(error) = self.raft.shutdown().await {
             tracing::warn!(group = %self.id, %error, "did not shut down cleanly");
         }

@@ -130,6 +130,8 @@ async fn serve(
     service: Service,
     payload: Bytes,
 ) -> Result<Bytes, String> {
+    let visit = group.visit().await;
+    let visit = visit.ok_or_else(|| format!("the replica of {} here shuts down", group.id()))?;
     let raft = group.raft();
     let words = |error: &dyn std::fmt::Display| error.to_string();
     match service {
@@ -171,7 +173,8 @@ async fn serve(
             Ok(wire::snapshot_response(&response.map_err(|e| words(&e))?))
         }
         Service::ReadIndex => {
-            let index = group.read_index().await.map_err(|e| words(&e))?;
+            let index = group.read_index_for(&visit).await;
+            let index = index.map_err(|e| words(&e))?;
             Ok(Bytes::copy_from_slice(&index.to_be_bytes()))
         }
         Service::Propose | Service::Gossip | Service::Repair | Service::Await => {

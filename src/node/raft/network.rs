@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use futures::stream::{BoxStream, Stream, StreamExt};
+use futures::stream::{self, BoxStream, Stream, StreamExt};
 use openraft::errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Unreachable};
 use openraft::network::RPCOption;
 use openraft::network::v2::RaftNetworkV2;
@@ -14,6 +14,7 @@ use openraft::raft::{
     TransferLeaderRequest, TransferLeaderResponse, VoteRequest, VoteResponse,
 };
 use openraft::{EmptyNode, RaftNetworkFactory};
+use tokio::sync::watch;
 
 use super::config::RPC_TIMEOUT;
 use super::types::{Snapshot, Types, Vote};
@@ -23,6 +24,9 @@ use crate::spec::{GroupId, NodeId};
 
 /// Appends of one group that may be under way to one follower.
 const PIPELINE: usize = 64;
+/// How long a follower may be behind in what it knows to be committed, where nothing else is sent to
+/// it: sent alone it costs as much as a record, which on few cores the next record pays for.
+const COMMIT_LINGER: Duration = Duration::from_millis(2);
 /// A whole snapshot must be taken within this time.
 const SNAPSHOT_TIMEOUT: Duration = Duration::from_mins(1);
 
@@ -31,11 +35,17 @@ const SNAPSHOT_TIMEOUT: Duration = Duration::from_mins(1);
 pub(in crate::node::raft) struct Network {
     links: Links,
     group: GroupId,
+    end: watch::Receiver<u64>,
 }
 
 impl Network {
-    pub(in crate::node::raft) fn new(links: Links, group: GroupId) -> Self {
-        Self { links, group }
+    /// The network of a `group` whose log here ends at `end`.
+    pub(in crate::node::raft) fn new(
+        links: Links,
+        group: GroupId,
+        end: watch::Receiver<u64>,
+    ) -> Self {
+        Self { links, group, end }
     }
 }
 
@@ -47,6 +57,7 @@ impl RaftNetworkFactory<Types> for Network {
             links: self.links.clone(),
             group: self.group,
             target: NodeId(target),
+            end: self.end.clone(),
         }
     }
 }
@@ -57,6 +68,7 @@ pub(in crate::node::raft) struct PeerNetwork {
     links: Links,
     group: GroupId,
     target: NodeId,
+    end: watch::Receiver<u64>,
 }
 
 impl PeerNetwork {
@@ -85,6 +97,47 @@ impl PeerNetwork {
     }
 }
 
+/// When the next append is asked for: at once while the log has more than was sent, otherwise after
+/// [`COMMIT_LINGER`], so that what is committed travels with the next entries instead of alone.
+struct Pace {
+    end: watch::Receiver<u64>,
+    sent: Option<u64>,
+}
+
+impl Pace {
+    fn new(end: watch::Receiver<u64>) -> Self {
+        Self { end, sent: None }
+    }
+
+    fn over<S>(self, input: S) -> impl Stream<Item = AppendEntriesRequest<Types>>
+    where
+        S: Stream<Item = AppendEntriesRequest<Types>> + Unpin,
+    {
+        Box::pin(stream::unfold(
+            (self, input),
+            |(mut pace, mut input)| async move {
+                pace.wait().await;
+                let request = input.next().await?;
+                pace.note(&request);
+                Some((request, (pace, input)))
+            },
+        ))
+    }
+
+    async fn wait(&mut self) {
+        let Some(sent) = self.sent else { return };
+        let more = self.end.wait_for(|end| *end > sent);
+        // An end that will not move any more is no reason to wait.
+        let _ = tokio::time::timeout(COMMIT_LINGER, more).await;
+    }
+
+    fn note(&mut self, request: &AppendEntriesRequest<Types>) {
+        let last = request.entries.last().map(|entry| entry.log_id);
+        let last = last.or(request.prev_log_id);
+        self.sent = Some(last.map_or(0, |last| last.index()));
+    }
+}
+
 type Answer<T> = Result<T, RPCError<Types>>;
 
 impl RaftNetworkV2<Types> for PeerNetwork {
@@ -100,7 +153,8 @@ impl RaftNetworkV2<Types> for PeerNetwork {
         wire::read_append_response(answer).map_err(malformed)
     }
 
-    /// Pipelined: requests leave in order without waiting for answers, answers come in order.
+    /// Pipelined: requests leave in order without waiting for answers, answers come in order. A
+    /// request without entries waits a moment for the next one with some ([`Pace`]).
     fn stream_append<'s, S>(
         &'s mut self,
         input: S,
@@ -110,8 +164,9 @@ impl RaftNetworkV2<Types> for PeerNetwork {
         S: Stream<Item = AppendEntriesRequest<Types>> + Send + Unpin + 'static,
     {
         let network = self.clone();
+        let paced = Pace::new(self.end.clone()).over(input);
         Box::pin(async move {
-            let answers = input
+            let answers = paced
                 .map(move |request| network.clone().append(request))
                 .buffered(PIPELINE);
             let answers: BoxStream<'s, _> = Box::pin(answers);

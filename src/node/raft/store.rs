@@ -7,7 +7,7 @@ use std::ops::{Bound, RangeBounds};
 use futures::{Stream, StreamExt, stream};
 use openraft::storage::{IOFlushed, LogState, RaftLogStorage};
 use openraft::{OptionalSend, RaftLogReader};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::types::{self, Entry, LogId, Types, Vote};
 use crate::node::bugs;
@@ -21,11 +21,20 @@ const READ_BYTES: usize = 1 << 20;
 #[derive(Clone)]
 pub(in crate::node::raft) struct Store {
     log: GroupLog,
+    /// The last index, as it grows.
+    end: watch::Sender<u64>,
 }
 
 impl Store {
     pub(in crate::node::raft) fn new(log: GroupLog) -> Self {
-        Self { log }
+        let end = log.state().last.map_or(0, |last| last.index);
+        let end = watch::Sender::new(end);
+        Self { log, end }
+    }
+
+    /// The log's last index, as entries are appended.
+    pub(in crate::node::raft) fn end(&self) -> watch::Receiver<u64> {
+        self.end.subscribe()
     }
 
     fn read(&self, start: u64, end: u64, max_bytes: usize) -> io::Result<Vec<Entry>> {
@@ -147,16 +156,19 @@ impl RaftLogStorage<Types> for Store {
         I::IntoIter: OptionalSend,
     {
         let entries = entries.into_iter().map(types::log_entry);
-        let entries = entries.map(bugs::stored).collect();
+        let entries: Vec<_> = entries.map(bugs::stored).collect();
+        let last = entries.last().map(|entry| entry.at.index);
         if bugs::planted(Bug::AckBeforeSync) {
             self.log.append(entries, Box::new(drop))?;
             flushed.io_completed(Ok(()));
-            return Ok(());
+        } else {
+            let done = Box::new(move |result| flushed.io_completed(result));
+            self.log.append(entries, done)?;
         }
-        self.log.append(
-            entries,
-            Box::new(move |result| flushed.io_completed(result)),
-        )
+        if let Some(last) = last {
+            self.end.send_replace(last);
+        }
+        Ok(())
     }
 
     async fn truncate_after(&mut self, last: Option<LogId>) -> io::Result<()> {

@@ -51,6 +51,7 @@ use bytes::Bytes;
 
 use crate::spec::{GroupId, SyncMode};
 use disk::Faults;
+pub(in crate::node) use disk::power_cut;
 use engine::{Owner, Shared};
 use group::Group;
 use retention::Limits;

@@ -22,6 +22,9 @@ use super::wal::{Mark, Wal};
 
 /// How long bytes may wait for a checkpoint: replay stays short.
 const CHECKPOINT_AFTER: Duration = Duration::from_secs(5);
+/// How long the flusher gathers batches before it writes segments: nobody waits for them, and where
+/// records come one by one its wake-ups would take the cores from those who are waited for.
+const GATHER: Duration = Duration::from_millis(5);
 /// Payload that stays in memory after it was written: followers and consumers that keep up never
 /// read from a file.
 const CACHED_BYTES: usize = 4 << 20;
@@ -136,7 +139,10 @@ impl Flusher {
     fn take_all(&mut self, stored: &Receiver<Stored>) -> io::Result<()> {
         loop {
             match self.next(stored) {
-                Ok(batch) => self.flush(batch)?,
+                Ok(first) => {
+                    self.gather();
+                    self.flush_with(first, stored)?;
+                }
                 Err(RecvTimeoutError::Timeout) => self.checkpoint()?,
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -155,6 +161,25 @@ impl Flusher {
             return stored.recv().map_err(|_| RecvTimeoutError::Disconnected);
         };
         stored.recv_timeout(CHECKPOINT_AFTER.saturating_sub(since.elapsed()))
+    }
+
+    /// Lets batches come together, unless many bytes wait already or the end was asked for.
+    fn gather(&self) {
+        let queue = &self.shared.queue;
+        if queue.has_room() && !queue.is_closing() {
+            std::thread::park_timeout(GATHER);
+        }
+    }
+
+    /// Flushes a batch and what has come behind it, up to the next checkpoint.
+    fn flush_with(&mut self, first: Stored, stored: &Receiver<Stored>) -> io::Result<()> {
+        self.flush(first)?;
+        while self.dirty_bytes < self.checkpoint_bytes
+            && let Ok(next) = stored.try_recv()
+        {
+            self.flush(next)?;
+        }
+        Ok(())
     }
 
     fn flush(&mut self, stored: Stored) -> io::Result<()> {

@@ -21,7 +21,7 @@ const SECTOR: u64 = 512;
 ///
 /// Does nothing when no ledger was kept there. The ledger is empty afterwards: what is left is
 /// what the disk has.
-pub(in crate::node::storage) fn power_cut(root: &Path, seed: u64) -> io::Result<()> {
+pub(in crate::node) fn power_cut(root: &Path, seed: u64) -> io::Result<()> {
     let ledger = root.join(ledger::NAME);
     if !ledger.exists() {
         return Ok(());

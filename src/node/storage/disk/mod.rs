@@ -6,7 +6,6 @@
 //! ledger costs nothing. Paths are relative to the directory of the storage. The seam retries
 //! nothing and caches nothing.
 
-#[cfg(test)]
 mod cut;
 mod faults;
 mod ledger;
@@ -17,8 +16,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-#[cfg(test)]
-pub(super) use cut::power_cut;
+pub(in crate::node) use cut::power_cut;
 pub(super) use faults::{Action, Faults};
 #[cfg(test)]
 pub(super) use faults::{Forgotten, Plan};

@@ -5,6 +5,7 @@
 //! and to its peers over the link. It never spawns a process and never reads the environment.
 
 mod broker;
+mod bugs;
 mod cluster;
 mod groups;
 mod http;

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio_util::task::TaskTracker;
 
 use super::broker::Broker;
+use super::bugs;
 use super::cluster::{
     Cluster, Door, Foundation, PeerRequests, Readiness, run_control, run_hosting, run_readiness,
 };
@@ -88,6 +89,7 @@ pub(in crate::node) async fn live(spec: NodeSpec) -> Result<(), Failure> {
     } else {
         HasParent::No
     };
+    bugs::plant(&spec);
     let hold = identity::take(&spec)?;
     check_ports(&spec)?;
     let node = start(spec).await?;
@@ -141,6 +143,7 @@ async fn leave(
     stop: watch::Sender<bool>,
 ) {
     if farewell == Farewell::HandOver {
+        bugs::begin_to_leave().await;
         // Still serving: the broker's future runs on while leaderships move.
         tokio::pin!(broker);
         tokio::select! {
@@ -278,6 +281,7 @@ async fn build(
     let (applier, image, blank_term) = MetadataApplier::new();
     let log = storage.group(GroupId::METADATA, LogKind::Opaque);
     let log = log.map_err(|error| Failure::storage(&error))?;
+    bugs::found_metadata(log.state().last.map(|last| last.index));
     // An empty metadata log has a vote in the first formation only.
     let past = Past::MayBeLost;
     let members = Members {

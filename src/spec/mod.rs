@@ -2,6 +2,7 @@
 //!
 //! Pure data: no I/O, no clock, no async. Everything that crosses the process wall is here.
 
+mod bug;
 mod cluster;
 pub mod configs;
 pub mod defaults;
@@ -13,6 +14,7 @@ mod seal;
 mod settings;
 mod status;
 
+pub use bug::Bug;
 pub use cluster::{ClusterSpec, PortPlan, Ports, Service};
 pub use duration::{DurationError, parse_duration, show_duration};
 pub use ids::{BootId, ClusterId, GroupId, NodeId, TopicId};

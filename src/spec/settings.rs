@@ -42,8 +42,10 @@ pub enum SettingError {
 }
 
 /// Every key with the words that say what it takes.
-const KEYS: [(&str, &str); 15] = [
+const KEYS: &[(&str, &str)] = &[
     ("auto.create.topics.enable", "true or false"),
+    #[cfg(feature = "planted-bugs")]
+    ("bug", BUGS),
     ("default.replication.factor", "a number from 1 to 100"),
     ("group.initial.rebalance.delay.ms", "milliseconds"),
     ("log.retention.bytes", "bytes, or -1"),
@@ -59,6 +61,15 @@ const KEYS: [(&str, &str); 15] = [
     ("storage.sync", "always or os"),
     ("storage.wal.bytes", "a number of bytes, at least 4194304"),
 ];
+
+/// What `bug` takes: the names of [`super::Bug`].
+#[cfg(feature = "planted-bugs")]
+const BUGS: &str = "the name of a planted bug: ack-at-append, ack-before-sync, \
+    ack-without-majority, ack-when-deposed, ack-as-follower, ack-while-leaving, \
+    serve-before-own-commit, fetch-past-high-watermark, high-watermark-regresses, \
+    fetch-skips-a-batch, dedupe-lost-on-failover, offset-off-by-one-after-restart, \
+    last-record-dropped, value-corrupted, wrong-partition, replica-diverges, \
+    group-offset-rewinds, topic-lost-on-restart or metadata-disagrees";
 
 /// The settings of a cluster; what is not set has the default of [`defaults`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,10 +92,10 @@ impl Settings {
     /// Sets one value after checking it.
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), SettingError> {
         let Some((_, expected)) = KEYS.iter().find(|(known, _)| *known == key) else {
-            let known = KEYS.map(|(key, _)| key).join(", ");
+            let known: Vec<&str> = KEYS.iter().map(|(key, _)| *key).collect();
             return Err(SettingError::Unknown {
                 key: key.to_owned(),
-                known,
+                known: known.join(", "),
             });
         };
         if !fits(key, value) {
@@ -194,6 +205,12 @@ impl Settings {
         }
     }
 
+    /// The bug that every node of the cluster has.
+    #[cfg(feature = "planted-bugs")]
+    pub fn bug(&self) -> Option<super::Bug> {
+        super::Bug::named(self.0.get("bug")?)
+    }
+
     /// Bytes of one write-ahead log file.
     pub fn wal_bytes(&self) -> u64 {
         self.number("storage.wal.bytes", defaults::WAL_BYTES)
@@ -208,6 +225,8 @@ fn fits(key: &str, value: &str) -> bool {
     };
     match key {
         "auto.create.topics.enable" | "search.default" => matches!(value, "true" | "false"),
+        #[cfg(feature = "planted-bugs")]
+        "bug" => super::Bug::named(value).is_some(),
         "storage.sync" => matches!(value, "always" | "os"),
         "default.replication.factor" | "min.insync.replicas" => between(1, 100),
         "num.partitions" => between(1, 1000),
@@ -260,10 +279,29 @@ mod tests {
     #[test]
     fn every_key_accepts_something() {
         for (key, _) in KEYS {
-            let accepted = ["true", "always", "1", "4194304"]
+            let accepted = ["true", "always", "1", "4194304", "ack-at-append"]
                 .iter()
                 .any(|value| fits(key, value));
             assert!(accepted, "{key} accepts none of the samples");
         }
+    }
+
+    #[cfg(feature = "planted-bugs")]
+    #[test]
+    fn a_bug_is_planted_by_its_name_and_an_unknown_one_is_told_all() {
+        for (bug, name) in crate::spec::Bug::ALL {
+            let settings = Settings::parse([format!("bug={name}").as_str()]).unwrap();
+            assert_eq!(settings.bug(), Some(bug));
+            let words = Settings::parse(["bug=nope"]).unwrap_err().to_string();
+            assert!(words.contains(name), "{words}");
+        }
+        assert_eq!(Settings::default().bug(), None);
+    }
+
+    #[cfg(not(feature = "planted-bugs"))]
+    #[test]
+    fn a_build_without_the_feature_knows_no_bugs() {
+        let words = Settings::parse(["bug=ack-at-append"]).unwrap_err();
+        assert!(matches!(words, SettingError::Unknown { .. }), "{words}");
     }
 }

@@ -35,6 +35,11 @@ impl<'a> Loaded<'a> {
     /// A new topic.
     pub(crate) async fn create(cluster: &'a Cluster, topic: &str, partitions: u32) -> Self {
         cluster.create_topic(topic, partitions).await;
+        Self::of(cluster, topic)
+    }
+
+    /// A topic that is there.
+    pub(crate) fn of(cluster: &'a Cluster, topic: &str) -> Self {
         Self {
             cluster,
             topic: topic.to_owned(),
@@ -137,7 +142,7 @@ impl<'a> Loaded<'a> {
     }
 
     /// The log's end, once all replicas say the same and all of it is committed.
-    async fn common_end(&self, partition: u32) -> i64 {
+    pub(crate) async fn common_end(&self, partition: u32) -> i64 {
         until("all replicas have the same end", async || {
             let mut ends = Vec::new();
             for node in NODES {

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
+#[cfg(feature = "planted-bugs")]
+mod bugs;
 mod cluster;
 mod damage;
 mod failover;

@@ -43,6 +43,17 @@ async fn a_taken_port_is_named_with_its_service_and_holder() {
     }
 }
 
+#[cfg(not(feature = "planted-bugs"))]
+#[tokio::test]
+async fn no_bug_can_be_planted_in_a_release() {
+    let room = Room::new();
+    let words = ["up", "-d", "--ephemeral", "--set", "bug=ack-at-append"];
+    let ran = room.run(&words).await;
+    assert_eq!(ran.code, Some(2), "{ran}");
+    let said = ran.envelope["error"].to_string();
+    assert!(said.contains("unknown setting"), "{ran}");
+}
+
 #[tokio::test]
 async fn a_directory_that_is_no_cluster_is_left_alone() {
     let room = Room::new();

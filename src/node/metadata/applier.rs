@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::command::{Command, Outcome};
 use super::image::MetadataImage;
+use crate::node::bugs;
 use crate::node::raft::{Applier, Reply};
 use crate::node::storage::LogPosition;
 
@@ -50,6 +51,7 @@ impl Applier for MetadataApplier {
 
     fn data(&mut self, at: LogPosition, data: &Bytes) -> Reply {
         let outcome = match serde_json::from_slice::<Command>(data) {
+            Ok(command) if bugs::forgets(&command, at.index) => self.publish(at, |_| Outcome::Done),
             Ok(command) => self.publish(at, |image| command.apply(image, at.index)),
             Err(error) => {
                 tracing::error!(index = at.index, %error, "a metadata entry cannot be read");

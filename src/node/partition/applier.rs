@@ -9,9 +9,11 @@ use tokio::sync::watch;
 
 use super::Offsets;
 use super::producers::{BatchKey, Producers};
+use crate::node::bugs;
 use crate::node::raft::{Applier, Reply};
 use crate::node::storage::{GroupLog, LogPosition};
 use crate::protocol::records::BatchHeader;
+use crate::spec::Bug;
 
 /// The producer table as of the last applied entry, read by the proposer.
 pub(super) type SharedProducers = Arc<RwLock<Producers>>;
@@ -94,6 +96,9 @@ impl PartitionApplier {
 impl Applier for PartitionApplier {
     fn blank(&mut self, at: LogPosition) {
         self.publish(at, self.high_watermark());
+        if bugs::planted(Bug::DedupeLostOnFailover) {
+            *self.producers.write().expect("no holder panics") = Producers::default();
+        }
         self.blank_term.send_replace(at.term);
     }
 

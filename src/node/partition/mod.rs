@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use self::applier::PartitionApplier;
 use self::proposer::{Append, Proposer};
 use self::replica::Replica;
+use crate::node::bugs;
 use crate::node::metadata::TopicImage;
 use crate::node::raft::{Applier, Claims, Group};
 use crate::node::storage::GroupLog;
@@ -254,16 +255,14 @@ impl Partition {
         if from < offsets.log_start {
             return Err(ResponseError::OffsetOutOfRange);
         }
-        if from > offsets.high_watermark {
+        let end = bugs::readable(&offsets);
+        if from > end {
             return Err(self.beyond(from, offsets));
         }
-        if from == offsets.high_watermark {
+        if from == end {
             return Ok(Bytes::new());
         }
-        let batches = self
-            .group
-            .log()
-            .read_batches(from, offsets.high_watermark, max_bytes);
+        let batches = self.group.log().read_batches(from, end, max_bytes);
         batches.map_err(|error| self.unreadable(&error))
     }
 

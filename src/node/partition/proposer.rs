@@ -18,8 +18,10 @@ use tokio::sync::{mpsc, oneshot};
 use super::applier::SharedProducers;
 use super::producers::{BatchKey, Check, Forgets};
 use super::{Acks, Appended};
+use crate::node::bugs::{self, Foresight};
 use crate::node::raft::{Group, Reply, WriteError, Written};
 use crate::protocol::records::{self, BatchHeader};
+use crate::spec::Bug;
 
 /// Bytes of one entry, unless a single batch is larger.
 const ENTRY_BYTES: usize = 1 << 20;
@@ -54,6 +56,13 @@ struct Passenger {
     waiting: Vec<(Answer, Acks)>,
 }
 
+/// The batches of one entry.
+struct Manifest {
+    passengers: Vec<Passenger>,
+    /// How many offsets they take.
+    records: i64,
+}
+
 type Landing = Pin<Box<dyn Future<Output = Result<Written, WriteError>> + Send>>;
 
 /// The proposer's state; driven by the replica's task.
@@ -65,6 +74,7 @@ pub(super) struct Proposer {
     landings: FuturesOrdered<Landing>,
     /// The term whose flights failed: nothing more is proposed before they all have landed.
     grounded: bool,
+    foresight: Foresight,
 }
 
 impl Proposer {
@@ -80,6 +90,7 @@ impl Proposer {
             flights: VecDeque::new(),
             landings: FuturesOrdered::new(),
             grounded: false,
+            foresight: Foresight::default(),
         }
     }
 
@@ -88,7 +99,8 @@ impl Proposer {
     ///
     /// Without a license there is always room: what arrives is refused at once.
     pub(super) async fn next(&mut self, license: Option<License>) -> Option<Work> {
-        let free = self.landings.len() < MAX_FLYING && !self.grounded;
+        let few = self.landings.len() < MAX_FLYING || bugs::acks_at_append();
+        let free = few && !self.grounded;
         let room = license.is_none() || free;
         tokio::select! {
             biased;
@@ -100,6 +112,10 @@ impl Proposer {
     /// Leadership, or the majority, is out of reach: who waits is told to ask the next leader. What
     /// is under way keeps its place, since it may still be committed.
     pub(super) fn disown(&mut self) {
+        self.foresight.forget();
+        if bugs::planted(Bug::AckWhenDeposed) {
+            return self.ack_flights();
+        }
         for passenger in self.flights.iter_mut().flatten() {
             for (reply, _) in passenger.waiting.drain(..) {
                 let _ = reply.send(Err(ResponseError::NotLeaderOrFollower));
@@ -126,6 +142,8 @@ impl Proposer {
                 Some(license) => {
                     self.board(append, license, &mut passengers, &mut entry, &mut offset);
                 }
+                None if self.acks_when_deposed() => self.ack_and_drop(append),
+                None if bugs::acks_as_follower() => self.answer(append.reply, self.log_end()),
                 None => refuse(append, ResponseError::NotLeaderOrFollower),
             }
             if entry.len() + size <= ENTRY_BYTES {
@@ -133,7 +151,11 @@ impl Proposer {
             }
         }
         if let Some(license) = license.filter(|_| !passengers.is_empty()) {
-            self.propose(passengers, entry.freeze(), license.term).await;
+            let manifest = Manifest {
+                passengers,
+                records: offset,
+            };
+            self.propose(manifest, entry.freeze(), license).await;
         }
     }
 
@@ -149,6 +171,9 @@ impl Proposer {
         if append.reply.is_closed() {
             // The client's time-out has passed: it was told so, and it must stay true.
             return;
+        }
+        if bugs::drops_what_it_acks(license.isr, self.group.voters().len()) {
+            return self.ack_and_drop(append);
         }
         if append.acks == Acks::All && license.isr < license.min_isr {
             return refuse(append, ResponseError::NotEnoughReplicas);
@@ -200,7 +225,8 @@ impl Proposer {
 
     fn check(&self, key: &BatchKey, boarding: &[Passenger]) -> Result<Check, ResponseError> {
         let flying = self.flights.iter().flatten().chain(boarding);
-        let forgets = if self.group.log().log_start() > 0 {
+        let forgets_all = bugs::planted(Bug::DedupeLostOnFailover);
+        let forgets = if forgets_all || self.group.log().log_start() > 0 {
             Forgets::Yes
         } else {
             Forgets::No
@@ -212,9 +238,18 @@ impl Proposer {
             .check(key, keys.iter(), forgets)
     }
 
-    async fn propose(&mut self, passengers: Vec<Passenger>, entry: Bytes, term: u64) {
-        match self.group.propose(entry, term).await {
+    async fn propose(&mut self, manifest: Manifest, entry: Bytes, license: License) {
+        let Manifest {
+            mut passengers,
+            records,
+        } = manifest;
+        let log_end = self.log_end();
+        match self.group.propose(entry, license.term).await {
             Ok(landing) => {
+                let base = self.foresight.depart(log_end, records);
+                if bugs::acks_at_append() {
+                    self.ack_early(&mut passengers, base);
+                }
                 self.flights.push_back(passengers);
                 self.landings.push_back(Box::pin(landing));
             }
@@ -224,6 +259,7 @@ impl Proposer {
 
     fn land(&mut self, result: &Result<Written, WriteError>) {
         let passengers = self.flights.pop_front().expect("a landing has its flight");
+        self.foresight.land();
         if let Ok(Written {
             index,
             reply: Reply::BaseOffset(base),
@@ -272,6 +308,41 @@ impl Proposer {
 
     fn answer(&self, reply: Answer, base_offset: i64) {
         send(reply, base_offset, self.group.log().log_start());
+    }
+
+    fn log_end(&self) -> i64 {
+        self.group.log().log_end()
+    }
+}
+
+/// What only planted bugs do.
+impl Proposer {
+    /// Acks what may never be committed.
+    fn ack_early(&self, passengers: &mut [Passenger], base: i64) {
+        for passenger in passengers {
+            for (reply, _) in passenger.waiting.drain(..) {
+                self.answer(reply, base + passenger.offset_in_entry);
+            }
+        }
+    }
+
+    /// A leader of before, as long as it does not know what became of its last entries.
+    fn acks_when_deposed(&self) -> bool {
+        bugs::planted(Bug::AckWhenDeposed) && !self.flights.is_empty()
+    }
+
+    fn ack_flights(&mut self) {
+        let mut flights = std::mem::take(&mut self.flights);
+        for (passengers, base) in flights.iter_mut().zip(self.foresight.bases()) {
+            self.ack_early(passengers, base);
+        }
+        self.flights = flights;
+    }
+
+    fn ack_and_drop(&mut self, append: Append) {
+        let records = i64::from(append.header.last_offset_delta) + 1;
+        let base = self.foresight.promise(self.log_end(), records);
+        self.answer(append.reply, base);
     }
 }
 

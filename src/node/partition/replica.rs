@@ -8,10 +8,11 @@ use tokio::sync::watch;
 
 use super::Serving;
 use super::proposer::{License, Proposer};
+use crate::node::bugs;
 use crate::node::link::PeerTable;
 use crate::node::metadata::TopicImage;
 use crate::node::raft::{Announcer, Claim, Claims, Group};
-use crate::spec::{NodeId, Settings};
+use crate::spec::{Bug, NodeId, Settings};
 
 /// Retention is looked at every this many ticks (seconds).
 const RETENTION_TICKS: u64 = 5;
@@ -100,8 +101,9 @@ impl Replica {
     /// The term in which this replica leads and may serve.
     fn serving_term(&self) -> Option<u64> {
         let standing = self.group.standing();
-        let committed = *self.blank_term.borrow();
-        (standing.leads && committed == standing.term).then_some(committed)
+        let committed =
+            *self.blank_term.borrow() == standing.term || bugs::planted(Bug::ServeBeforeOwnCommit);
+        (standing.leads && committed).then_some(standing.term)
     }
 
     fn leads(&self) -> bool {
@@ -119,7 +121,8 @@ impl Replica {
             .filter(|voter| self.hears(&peers, **voter))
             .count();
         let replicas = self.group.voters().len();
-        (heard > replicas / 2 && !self.isr.is_empty()).then(|| License {
+        let reaches = heard > replicas / 2 || bugs::planted(Bug::AckWithoutMajority);
+        (reaches && !self.isr.is_empty()).then(|| License {
             term,
             isr: self.isr.len(),
             min_isr: self.min_isr(replicas),

@@ -13,6 +13,7 @@ use openraft::{EntryPayload, RaftSnapshotBuilder};
 
 use super::types::{self, LogId, Snapshot, SnapshotMeta, StoredMembership, Types};
 use super::wire::{self, Reader};
+use crate::node::bugs;
 use crate::node::metadata::Outcome;
 use crate::node::storage::{GroupLog, LogPosition};
 
@@ -141,7 +142,11 @@ impl RaftStateMachine<Types> for Machine {
     where
         S: Stream<Item = io::Result<EntryResponder<Types>>> + Unpin + Send,
     {
+        let mut is_first = true;
         while let Some((entry, responder)) = entries.try_next().await? {
+            if std::mem::take(&mut is_first) {
+                bugs::before_apply(responder.is_some()).await;
+            }
             let reply = self.apply_one(&entry)?;
             if let Some(responder) = responder {
                 responder.send(reply);

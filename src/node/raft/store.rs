@@ -10,7 +10,9 @@ use openraft::{OptionalSend, RaftLogReader};
 use tokio::sync::{oneshot, watch};
 
 use super::types::{self, Entry, LogId, Types, Vote};
+use crate::node::bugs;
 use crate::node::storage::{Done, GroupLog, LogPosition};
+use crate::spec::Bug;
 
 /// Bytes of entries in one append request, or in one step of applying.
 const READ_BYTES: usize = 1 << 20;
@@ -153,10 +155,16 @@ impl RaftLogStorage<Types> for Store {
         I: IntoIterator<Item = Entry> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
-        let entries: Vec<_> = entries.into_iter().map(types::log_entry).collect();
+        let entries = entries.into_iter().map(types::log_entry);
+        let entries: Vec<_> = entries.map(bugs::stored).collect();
         let last = entries.last().map(|entry| entry.at.index);
-        let done = Box::new(move |result| flushed.io_completed(result));
-        self.log.append(entries, done)?;
+        if bugs::planted(Bug::AckBeforeSync) {
+            self.log.append(entries, Box::new(drop))?;
+            flushed.io_completed(Ok(()));
+        } else {
+            let done = Box::new(move |result| flushed.io_completed(result));
+            self.log.append(entries, done)?;
+        }
         if let Some(last) = last {
             self.end.send_replace(last);
         }

@@ -19,6 +19,7 @@ use super::view::LogView;
 use super::{
     Done, GroupId, GroupState, LogEntry, LogKind, LogPosition, Payload, SavedVote, Shared,
 };
+use crate::node::bugs;
 
 /// One group's log.
 pub(super) struct Group {
@@ -121,7 +122,12 @@ impl Group {
             front.repair_recorded = true;
             op.records.push(front.record(self.id, Change::Repaired));
         }
-        shared.queue.push(op, Urgency::Now)
+        let urgency = if bugs::leaves_in_memory() {
+            Urgency::Later
+        } else {
+            Urgency::Now
+        };
+        shared.queue.push(op, urgency)
     }
 
     /// See [`super::GroupLog::save_vote`].

@@ -35,5 +35,5 @@ pub use check::{Batches, split, validate_for_append, verify};
 pub use codec::MAX_DECOMPRESSED;
 pub use error::RecordError;
 pub use header::{BatchHeader, Compression, HEADER_LEN, TimestampType};
-pub use patch::{fix_max_timestamp, patch, set_append_time};
+pub use patch::{fix_max_timestamp, patch, seal, set_append_time};
 pub use read::{Header, Inspection, Record, Records, inspect, records};

@@ -54,7 +54,9 @@ fn set_max_timestamp(batch: &mut [u8], timestamp: i64) {
 }
 
 /// Computes and writes the checksum.
-pub(super) fn seal(batch: &mut [u8]) {
+///
+/// The batch must be whole: this is for batches that were changed on purpose.
+pub fn seal(batch: &mut [u8]) {
     let crc = crc32c::crc32c(&batch[CRC_FROM..]);
     batch[CRC_AT..CRC_FROM].copy_from_slice(&crc.to_be_bytes());
 }

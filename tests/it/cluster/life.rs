@@ -21,13 +21,14 @@ pub(super) struct Life {
     name: String,
     base: u16,
     data: Data,
+    settings: Vec<String>,
     ports: Vec<Ports>,
     logs: Vec<PathBuf>,
 }
 
 impl Life {
     /// Starts a cluster, on the first base that is free.
-    pub(super) async fn begin(data: Data) -> Self {
+    pub(super) async fn begin(data: Data, settings: &[&str]) -> Self {
         let mut refused = None;
         for _ in 0..TRIES {
             let base = ports::next_base();
@@ -36,6 +37,7 @@ impl Life {
                 name: format!("it-{}-{base}", std::process::id()),
                 base,
                 data,
+                settings: settings.iter().map(ToString::to_string).collect(),
                 ports: Vec::new(),
                 logs: Vec::new(),
             };
@@ -56,6 +58,9 @@ impl Life {
         let home = self.room.path().join("home");
         let mut words = vec!["up", "-d", "--nodes", "3", "--port-base", &base];
         words.extend(["--cluster", &self.name]);
+        for setting in &self.settings {
+            words.extend(["--set", setting]);
+        }
         match self.data {
             Data::Ephemeral => words.push("--ephemeral"),
             Data::Kept => words.extend(["--data-dir", home.to_str().expect("the path is UTF-8")]),

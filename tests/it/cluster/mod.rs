@@ -47,12 +47,17 @@ pub(crate) enum Data {
 impl Cluster {
     /// Starts three nodes and returns when all are ready.
     pub(crate) async fn up(data: Data) -> Self {
+        Self::up_with(data, &[]).await
+    }
+
+    /// The same with settings, each `KEY=VALUE`.
+    pub(crate) async fn up_with(data: Data, settings: &[&str]) -> Self {
         let slot = SLOTS
             .acquire()
             .await
             .expect("the semaphore is never closed");
         Self {
-            life: Life::begin(data).await,
+            life: Life::begin(data, settings).await,
             _slot: slot,
         }
     }

@@ -29,6 +29,7 @@ use self::plan::{Limits, Progress, Read, diverging, refusal, satisfied};
 use super::Context;
 use super::checks::check_epoch;
 use crate::node::broker::limits::{Budget, Share};
+use crate::node::bugs;
 use crate::node::partition::{Offsets, Partition, Serving};
 use crate::spec::{TopicId, defaults};
 
@@ -190,7 +191,7 @@ impl Fetch<'_> {
         }
         let limit = progress.limit(asked.partition_max_bytes);
         let records = match limit {
-            Some(limit) => replica.read(asked.fetch_offset, limit)?,
+            Some(limit) => bugs::fetched(replica.read(asked.fetch_offset, limit)?),
             None => Bytes::new(),
         };
         let records = progress.accept(records, asked.partition_max_bytes);

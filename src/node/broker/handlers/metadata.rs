@@ -18,6 +18,7 @@ use kafka_protocol::messages::{MetadataRequest, MetadataResponse, TopicName};
 use super::checks::{check_new_name, cluster_operations, topic_operations};
 use super::view::{View, broker_id};
 use super::{Context, text};
+use crate::node::bugs;
 use crate::node::cluster::{Check, NewTopic, Refusal};
 use crate::node::metadata::{MetadataImage, PartitionImage, TopicImage};
 use crate::protocol::topic::valid_name;
@@ -218,7 +219,8 @@ impl Topics<'_> {
         partition: &PartitionImage,
     ) -> MetadataResponsePartition {
         let known = self.view.leader(topic.group(index));
-        let replicas = partition.replicas.iter().copied();
+        let replicas = bugs::told_replicas(self.view.spec, &partition.replicas);
+        let replicas = replicas.iter().copied();
         let offline = replicas.clone().filter(|node| !self.view.is_live(*node));
         MetadataResponsePartition::default()
             .with_error_code(known.error.map_or(0, |error| error.code()))

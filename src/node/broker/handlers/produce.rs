@@ -30,6 +30,7 @@ use tokio::task::unconstrained;
 use self::check::{Law, Refused};
 use super::view::LeaderHint;
 use super::{Context, bounded_timeout, text};
+use crate::node::bugs;
 use crate::node::metadata::{MetadataImage, TopicImage};
 use crate::node::partition::{Acks, Appended, Partition};
 use crate::protocol::topic::valid_name;
@@ -190,7 +191,9 @@ impl Starter<'_> {
         let partition = self.cx.cluster.partition(&topic.name, data.index)?;
         let configs = TopicConfigs::new(&topic.configs, &self.cx.cluster.spec().settings);
         let batch = data.records.unwrap_or_default();
-        Ok((partition, acks, self.law.check(batch, configs)?))
+        let batch = self.law.check(batch, configs)?;
+        let (partition, batch) = bugs::produced(&self.cx.cluster, partition, batch);
+        Ok((partition, acks, batch))
     }
 
     /// The first poll puts the append into the partition's queue. It must not be stopped by the
@@ -203,7 +206,7 @@ impl Starter<'_> {
             let appended = partition.append(batch, acks, timeout).await;
             let appended = appended.map_err(|error| Refused::from(honest(error)))?;
             stats.produced_bytes.add(bytes);
-            Ok(appended)
+            Ok(bugs::acked(appended))
         };
         let mut append: BoxFuture<'static, Outcome> = unconstrained(append).boxed();
         match (&mut append).now_or_never() {

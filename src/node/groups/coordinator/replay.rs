@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::Coordinator;
+use crate::node::bugs;
 use crate::node::groups::group::{Committed, Group, Now, OffsetChange};
 use crate::node::groups::records::{GroupValue, Key, OffsetValue, RecordError};
 
@@ -32,6 +33,10 @@ impl Coordinator {
                 partition,
             } => {
                 let value = value.map(|value| OffsetValue::decode(value)).transpose()?;
+                let value = value.map(|value| OffsetValue {
+                    offset: bugs::loaded_offset(value.offset),
+                    ..value
+                });
                 let value = value.map(|value| Committed { value, topic: None });
                 let change = OffsetChange {
                     topic,

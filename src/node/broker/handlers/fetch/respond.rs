@@ -12,6 +12,7 @@ use kafka_protocol::messages::{FetchRequest, FetchResponse};
 
 use super::super::view::LeaderHint;
 use super::Answer;
+use crate::node::bugs;
 
 /// The first version with an error for the whole request.
 const TOP_ERROR: i16 = 7;
@@ -101,9 +102,10 @@ fn entry(version: i16, isolation_level: i8, answer: Answer) -> PartitionData {
         }
     };
     let aborted = (isolation_level == READ_COMMITTED).then(Vec::new);
+    let high_watermark = bugs::told_high_watermark(read.offsets.high_watermark);
     let data = data
-        .with_high_watermark(read.offsets.high_watermark)
-        .with_last_stable_offset(read.offsets.high_watermark)
+        .with_high_watermark(high_watermark)
+        .with_last_stable_offset(high_watermark)
         .with_log_start_offset(read.offsets.log_start)
         .with_aborted_transactions(aborted)
         .with_records(Some(read.records));

@@ -1,1 +1,6 @@
 //! The scenarios: drive `supervisor`, observe through `client`, judge. Blind to `node`.
+
+pub mod history;
+mod law;
+
+pub use law::Law;

@@ -19,4 +19,5 @@ mod restart;
 mod tell;
 mod terms;
 mod user;
+mod verify;
 mod wait;

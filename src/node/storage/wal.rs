@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use super::disk::{Disk, DiskFile};
+use super::disk::{DirectFile, Disk, DiskFile};
 use super::record::{BATCH, HEAD, Head, Record, UNSYNCED, padded};
 use super::stats::Counters;
 use crate::spec::{SyncMode, defaults};
@@ -156,9 +156,41 @@ pub(super) struct Wal {
     maker: Maker,
     sync: SyncMode,
     mark: Mark,
-    /// The file and its size, once it is open.
-    current: Option<(DiskFile, u64)>,
+    /// The file, once it is open.
+    current: Option<Current>,
     next: Option<JoinHandle<io::Result<DiskFile>>>,
+}
+
+/// The file that is written.
+struct Current {
+    file: DiskFile,
+    /// Its length in bytes.
+    size: u64,
+    /// The way past the page cache, where batches are synced and the file system offers it.
+    direct: Option<DirectFile>,
+}
+
+impl Current {
+    fn open(file: DiskFile, end: u64, sync: SyncMode) -> io::Result<Self> {
+        let size = file.len()?;
+        let direct = match sync {
+            SyncMode::Always => DirectFile::over(&file, end)?,
+            SyncMode::Os => None,
+        };
+        Ok(Self { file, size, direct })
+    }
+
+    /// Writes a batch at the end, and syncs it where batches are synced.
+    fn append(&mut self, slices: &mut [IoSlice<'_>], end: u64, sync: SyncMode) -> io::Result<()> {
+        if let Some(direct) = &mut self.direct {
+            return direct.append(slices);
+        }
+        self.file.write_all_at(slices, end)?;
+        match sync {
+            SyncMode::Always => self.file.sync(),
+            SyncMode::Os => Ok(()),
+        }
+    }
 }
 
 impl Wal {
@@ -185,8 +217,7 @@ impl Wal {
             return self.start_file(made);
         }
         let file = self.maker.disk.file(&path)?;
-        let size = file.len()?;
-        self.current = Some((file, size));
+        self.current = Some(Current::open(file, self.mark.position, self.sync)?);
         Ok(())
     }
 
@@ -211,14 +242,13 @@ impl Wal {
             extra: body as u64,
             ..Head::default()
         };
-        let Some((file, _)) = &self.current else {
+        let Some(current) = &mut self.current else {
             return Err(io::Error::other("no write-ahead log file is open"));
         };
         let encoded = Encoded::new(self.mark.file, &opening, records);
-        file.write_all_at(&mut encoded.slices(), self.mark.position)?;
+        let started = Instant::now();
+        current.append(&mut encoded.slices(), self.mark.position, self.sync)?;
         if self.sync == SyncMode::Always {
-            let started = Instant::now();
-            file.sync()?;
             counters.sync(started.elapsed());
         }
         counters.batch(records.len() as u64, total);
@@ -237,7 +267,7 @@ impl Wal {
         let half = self
             .current
             .as_ref()
-            .is_some_and(|(_, size)| self.mark.position > size / 2);
+            .is_some_and(|current| self.mark.position > current.size / 2);
         if half && self.next.is_none() {
             let (maker, number) = (self.maker.clone(), self.mark.file + 1);
             let make = move || maker.make(number);
@@ -251,7 +281,7 @@ impl Wal {
         if self.current.is_none() {
             self.warm_up()?;
         }
-        let size = self.current.as_ref().map_or(0, |(_, size)| *size);
+        let size = self.current.as_ref().map_or(0, |current| current.size);
         if self.mark.position == START || self.mark.position + total <= size {
             return Ok(());
         }
@@ -268,8 +298,7 @@ impl Wal {
     /// The head is synced with the first batch.
     fn start_file(&mut self, file: DiskFile) -> io::Result<()> {
         file.write_at(&file_head(self.mark.file), 0)?;
-        let size = file.len()?;
-        self.current = Some((file, size));
+        self.current = Some(Current::open(file, START, self.sync)?);
         Ok(())
     }
 }

@@ -7,6 +7,7 @@
 //! nothing and caches nothing.
 
 mod cut;
+mod direct;
 mod faults;
 mod ledger;
 
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(in crate::node) use cut::power_cut;
+pub(super) use direct::DirectFile;
 pub(super) use faults::{Action, Faults};
 #[cfg(test)]
 pub(super) use faults::{Forgotten, Plan};

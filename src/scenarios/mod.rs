@@ -4,5 +4,6 @@ pub mod history;
 pub mod judge;
 mod law;
 pub mod metrics;
+pub mod report;
 
 pub use law::Law;

@@ -17,6 +17,8 @@ mod laws;
 #[cfg(test)]
 mod story;
 mod sweep;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
 use super::Law;

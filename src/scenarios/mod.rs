@@ -3,5 +3,7 @@
 pub mod history;
 pub mod judge;
 mod law;
+pub mod metrics;
+pub mod report;
 
 pub use law::Law;

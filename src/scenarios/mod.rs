@@ -2,5 +2,6 @@
 
 pub mod history;
 mod law;
+pub mod workload;
 
 pub use law::Law;

@@ -77,6 +77,7 @@ impl Claims {
     }
 
     /// The same, and the leader changes.
+    #[must_use]
     pub fn with_leader_change(self) -> Self {
         Self {
             leader_change: true,

@@ -48,6 +48,8 @@ pub use reader::{HistoryError, read_history};
 pub use value::{MIN_VALUE_LEN, Parsed, ValueMark, encode_value, parse_value, topic_hash};
 pub use writer::{HistoryWriter, Recording, RecordingError};
 
+use crate::spec::NodeId;
+
 /// A whole scenario.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct History {
@@ -157,7 +159,7 @@ impl History {
     }
 
     /// The replicas of a partition; empty for one that the history does not know.
-    pub fn replicas_of(&self, partition: TopicPartition) -> &[crate::spec::NodeId] {
+    pub fn replicas_of(&self, partition: TopicPartition) -> &[NodeId] {
         let topic = self.topics.get(partition.0 as usize);
         topic
             .and_then(|topic| topic.partitions.get(partition.1 as usize))
@@ -173,7 +175,22 @@ impl History {
         })
     }
 
-    /// Whether a topic exists at the end.
+    /// Who was told to lead a partition: when, by which node, which leader, in which epoch.
+    pub fn leaders_told(
+        &self,
+        partition: TopicPartition,
+    ) -> impl Iterator<Item = (Micros, NodeId, Option<NodeId>, i32)> {
+        let topic = self.topics.get(partition.0 as usize);
+        self.metadata.iter().filter_map(move |seen| {
+            let name = &topic?.name;
+            let told = seen.topics.iter().find(|told| told.name == *name)?;
+            let mut partitions = told.partitions.iter();
+            let told = partitions.find(|told| told.partition == partition.1)?;
+            Some((seen.at, seen.node, told.leader, told.epoch))
+        })
+    }
+
+    /// Whether a topic is gone at the end.
     pub fn is_deleted(&self, topic: u32) -> bool {
         self.deleted.iter().any(|deleted| deleted.topic == topic)
     }

@@ -6,6 +6,9 @@ use super::{ClientId, Micros, Run, TopicPartition};
 use crate::spec::NodeId;
 
 /// One batch, sent once to one broker, with acks=all.
+///
+/// Every attempt belongs into the history, one that is still under way at the end as unknown: a
+/// value without an attempt would be one from nowhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
     /// Who sent it.
@@ -23,9 +26,9 @@ pub struct Attempt {
     pub values: Run,
     /// When the open-loop load wanted the first of them to be sent.
     pub intended: Micros,
-    /// When it was sent.
+    /// When it was sent; taken before the first byte goes out.
     pub sent: Micros,
-    /// When it was answered or given up.
+    /// When it was answered, taken after the last byte came in, or given up.
     pub answered: Micros,
     /// Who was asked.
     pub broker: NodeId,

@@ -1,6 +1,5 @@
 //! Why a scenario does not go on.
 
-use std::future::Future;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};

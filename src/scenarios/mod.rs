@@ -1,8 +1,13 @@
 //! The scenarios: drive `supervisor`, observe through `client`, judge. Blind to `node`.
 
+pub mod catalogue;
+mod halt;
 pub mod history;
 pub mod judge;
 mod law;
+mod nemesis;
+pub mod runner;
 pub mod workload;
 
+pub use halt::Halt;
 pub use law::Law;

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::Plan;
 use super::gap;
 use super::starvation::Starvation;
-use super::target::{Site, Target};
+use super::target::Site;
 use crate::client::admin::{self, ClusterView, NewTopic};
 use crate::client::bootstrap;
 use crate::scenarios::halt::{Halt, until, until_now};
@@ -41,6 +41,7 @@ pub struct Stage {
     pub(super) site: Site,
     pub(super) workloads: Vec<Workload>,
     pub(super) messages: u64,
+    pub(super) seed: u64,
     size: usize,
     prefix: String,
     observers: Option<Observers>,
@@ -58,6 +59,7 @@ impl Stage {
             site,
             workloads: Vec::new(),
             messages: plan.messages,
+            seed: plan.seed,
             size: plan.size,
             prefix,
             arena,
@@ -433,8 +435,29 @@ impl Stage {
         self.promise("every record is settled within 10 s of healing", kept);
     }
 
-    /// Whether nodes of ours can be asked by HTTP.
-    pub fn is_ours(&self, plan: &Target) -> bool {
-        plan.can_be_broken()
+    /// Deletes the scenario's topics, and says what could not be deleted.
+    pub(super) async fn delete_all(&self) -> Vec<String> {
+        let mut failures = Vec::new();
+        let addrs: Vec<_> = self.arena.brokers.values().copied().collect();
+        for name in self.topics_left() {
+            let deleted = async {
+                let controller = bootstrap::controller(&addrs, CREATED_WITHIN).await?;
+                controller.delete_topic(&name).await?;
+                Ok::<_, Halt>(())
+            };
+            if let Err(error) = deleted.await {
+                failures.push(format!("topic {name} is left: {error}"));
+            }
+        }
+        failures
+    }
+
+    fn topics_left(&self) -> Vec<String> {
+        let left = self.arena.recorder.look(|history| {
+            let topics = (0..).zip(&history.topics);
+            let topics = topics.filter(|(number, _)| !history.is_deleted(*number));
+            topics.map(|(_, topic)| topic.name.clone()).collect()
+        });
+        left.unwrap_or_default()
     }
 }

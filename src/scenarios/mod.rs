@@ -5,6 +5,7 @@ mod halt;
 pub mod history;
 pub mod judge;
 mod law;
+pub mod metrics;
 mod nemesis;
 pub mod runner;
 pub mod workload;

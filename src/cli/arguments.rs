@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use super::render::ColorChoice;
 use super::{
     bench, completions, consume, doctor, down, env, faults, logs, ls, net, node, nodes, ports,
-    produce, run, status, topic, up,
+    produce, run, status, topic, up, verify,
 };
 
 /// A real, Raft-replicated, Kafka-compatible cluster on this machine.
@@ -106,6 +106,8 @@ pub(super) enum Command {
     Produce(produce::Args),
     /// Print a topic's records
     Consume(consume::Args),
+    /// Judge a recorded history again
+    Verify(verify::Args),
     /// Print the completion script of a shell
     Completions(completions::Args),
     /// Run one node in the foreground
@@ -140,6 +142,7 @@ impl Command {
             Self::Topic(_) => "topic",
             Self::Produce(_) => "produce",
             Self::Consume(_) => "consume",
+            Self::Verify(_) => "verify",
             Self::Completions(_) => "completions",
             Self::Node(_) => "node",
             Self::Supervise => "supervise",

@@ -33,6 +33,7 @@ mod supervise;
 mod target;
 mod topic;
 mod up;
+mod verify;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -85,6 +86,7 @@ fn dispatch(context: &Context, command: Command) -> CommandResult {
         Command::Topic(args) => topic::run(context, &args),
         Command::Produce(args) => produce::run(context, &args),
         Command::Consume(args) => consume::run(context, &args),
+        Command::Verify(args) => verify::run(context, &args),
         Command::Completions(args) => completions::run(context, &args, Arguments::command()),
         Command::Node(args) => node::run(context, &args),
         Command::Supervise => supervise::run(context),

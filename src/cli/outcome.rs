@@ -23,7 +23,6 @@ pub(super) enum Exit {
     /// No such cluster, or not running.
     NoCluster,
     /// The check saw too little to judge.
-    #[expect(dead_code, reason = "only the scenarios can see too little")]
     Inconclusive,
     /// The directory is locked and its supervisor does not answer as that cluster.
     Locked,

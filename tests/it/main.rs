@@ -16,4 +16,5 @@ mod restart;
 mod tell;
 mod terms;
 mod user;
+mod verify;
 mod wait;

@@ -49,12 +49,13 @@ pub struct Absent {
 /// What a scenario claims to have shown; a claim that was not seen makes the verdict unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
-    /// Acked records before, during (where a quorum existed) and after the faults, or in all when
-    /// no fault is claimed.
+    /// Acked records before, during (where a quorum existed) and after the faults, as the phase
+    /// marks tell, or in all when no fault is claimed.
     pub acks: u64,
     /// Faults that begin, each with its proof.
     pub faults: u32,
-    /// Whether a partition gets another leader after the first fault.
+    /// Whether a partition gets another leader after the first fault; what Metadata told before it
+    /// and after it must show one.
     pub leader_change: bool,
 }
 

@@ -136,6 +136,26 @@ fn data() -> Vec<Event> {
     ]
 }
 
+fn metadata(at: Micros) -> Event {
+    Event::Metadata(MetadataSeen {
+        at,
+        node: NodeId(2),
+        brokers: vec![NodeId(1), NodeId(2)],
+        topics: vec![TopicSeen {
+            name: String::from("orders"),
+            error: 0,
+            partitions: vec![PartitionSeen {
+                partition: 0,
+                leader: Some(NodeId(2)),
+                epoch: 4,
+                replicas: vec![NodeId(1), NodeId(2)],
+                isr: vec![NodeId(2)],
+                error: 0,
+            }],
+        }],
+    })
+}
+
 fn course() -> Vec<Event> {
     let at = Micros(10);
     let fault = FaultId(1);
@@ -171,23 +191,7 @@ fn course() -> Vec<Event> {
             at: Micros(12),
             fault,
         }),
-        Event::Metadata(MetadataSeen {
-            at,
-            node: NodeId(2),
-            brokers: vec![NodeId(1), NodeId(2)],
-            topics: vec![TopicSeen {
-                name: String::from("orders"),
-                error: 0,
-                partitions: vec![PartitionSeen {
-                    partition: 0,
-                    leader: Some(NodeId(2)),
-                    epoch: 4,
-                    replicas: vec![NodeId(1), NodeId(2)],
-                    isr: vec![NodeId(2)],
-                    error: 0,
-                }],
-            }],
-        }),
+        metadata(at),
         Event::LogEnd(LogEnd {
             at,
             node: NodeId(2),

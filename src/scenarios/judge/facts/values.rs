@@ -105,7 +105,7 @@ mod tests {
         );
         let mut pieces = Vec::new();
         values.pieces(Run(ValueId(8), 24), |place, count, index| {
-            pieces.push((place, count, index))
+            pieces.push((place, count, index));
         });
         let expected = [
             (0, 2, None),

@@ -276,7 +276,7 @@ impl World {
             }
         });
         let base = pending.appended.filter(|_| producer.idempotent);
-        let (outcome, left) = decide(luck, log, &pending, base);
+        let (outcome, after) = decide(luck, log, &pending, base);
         let attempt = Attempt {
             client: producer.client,
             number: producer.number,
@@ -296,10 +296,13 @@ impl World {
         };
         producer.number += 1;
         producer.free = answered.0;
-        producer.pending = left.map(|appended| Pending {
-            appended,
-            ..pending
-        });
+        producer.pending = match after {
+            After::Repeat { appended } => Some(Pending {
+                appended,
+                ..pending
+            }),
+            After::GoOn => None,
+        };
         self.push(Event::Produce(attempt));
     }
 
@@ -437,13 +440,16 @@ impl Log {
     }
 }
 
-/// What comes of an attempt, and, when it is to be repeated, where its batch is.
-fn decide(
-    luck: u32,
-    log: &mut Log,
-    pending: &Pending,
-    base: Option<i64>,
-) -> (Outcome, Option<Option<i64>>) {
+/// What its producer does after an attempt.
+enum After {
+    /// Goes on with the next batch.
+    GoOn,
+    /// Sends the batch again, which may be in the log already.
+    Repeat { appended: Option<i64> },
+}
+
+/// What comes of an attempt, and what follows.
+fn decide(luck: u32, log: &mut Log, pending: &Pending, base: Option<i64>) -> (Outcome, After) {
     let unknown = |code, why: &str| Outcome::Unknown {
         code,
         why: why.to_owned(),
@@ -451,14 +457,22 @@ fn decide(
     match luck {
         0..4 => {
             let at = base.unwrap_or_else(|| log.append(pending.values));
-            (unknown(None, "disconnect"), Some(Some(at)))
+            (
+                unknown(None, "disconnect"),
+                After::Repeat { appended: Some(at) },
+            )
         }
-        4..8 => (unknown(Some(6), "not the leader"), Some(pending.appended)),
-        8 if pending.appended.is_none() => (unknown(None, "time-out"), None),
-        9 if pending.appended.is_none() => (Outcome::Failed { code: 29 }, None),
+        4..8 => (
+            unknown(Some(6), "not the leader"),
+            After::Repeat {
+                appended: pending.appended,
+            },
+        ),
+        8 if pending.appended.is_none() => (unknown(None, "time-out"), After::GoOn),
+        9 if pending.appended.is_none() => (Outcome::Failed { code: 29 }, After::GoOn),
         _ => {
             let base = base.unwrap_or_else(|| log.append(pending.values));
-            (Outcome::Ok { base }, None)
+            (Outcome::Ok { base }, After::GoOn)
         }
     }
 }

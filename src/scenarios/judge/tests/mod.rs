@@ -4,4 +4,5 @@
 mod generator;
 mod mutation;
 mod naive;
+mod spoil;
 mod verdicts;

@@ -92,7 +92,7 @@ impl<'a> Naive<'a> {
             Law::AckedIsDurable => self.lost(),
             Law::OneOffsetOneValue => self.two_values(),
             Law::NoDuplicate => self.two_offsets(),
-            Law::NothingFromNowhere => self.from_nowhere(),
+            Law::NothingFromNowhere => self.appeared(),
             Law::Order => self.disordered(),
             Law::HighWatermark => self.watermark(),
             Law::OneLeaderPerEpoch => self.two_leaders(),
@@ -154,7 +154,7 @@ impl<'a> Naive<'a> {
         })
     }
 
-    fn from_nowhere(&self) -> bool {
+    fn appeared(&self) -> bool {
         self.seen.iter().filter(|seen| !seen.acked).any(|seen| {
             let attempts = self.attempts_of(seen.value);
             let Some(first) = attempts.first() else {

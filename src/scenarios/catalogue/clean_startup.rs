@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::PARTITIONS;
 use crate::client::http;
 use crate::scenarios::halt::{Halt, until};
+use crate::scenarios::metrics::FORMED;
 use crate::scenarios::runner::{PROGRESS_WITHIN, Stage};
 use crate::scenarios::workload::Cast;
 use crate::spec::NodeStatus;
@@ -39,7 +40,7 @@ pub(super) async fn play(stage: &mut Stage) -> Result<(), Halt> {
         metrics_answer(stage).await
     })
     .await?;
-    stage.milestone("formed", None);
+    stage.milestone(FORMED, None);
     stage.promise("every node is there, listed, and serves", Ok(()));
     stage.delete(&hello).await?;
     stage.all_healed();

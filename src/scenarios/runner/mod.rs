@@ -7,7 +7,6 @@
 
 mod choice;
 mod finale;
-mod gap;
 mod keep;
 mod stage;
 mod starvation;

@@ -9,7 +9,6 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Plan;
-use super::gap;
 use super::starvation::Starvation;
 use super::target::Site;
 use crate::client::admin::{self, ClusterView, NewTopic};
@@ -19,6 +18,7 @@ use crate::scenarios::history::{
     Event, FaultId, Found, Healed, LEAST_ACKS, LogEnd, Micros, Milestone, Phase, PhaseMark, Promise,
     Topic, TopicDeleted, TopicPartition,
 };
+use crate::scenarios::metrics::{REJOINED, largest_gap};
 use crate::scenarios::nemesis::Nemesis;
 use crate::scenarios::workload::{Arena, Cast, Field, Observers, Replica, Workload};
 use crate::spec::NodeId;
@@ -307,7 +307,7 @@ impl Stage {
                 }
             }
         }
-        self.milestone("rejoined", Some(node));
+        self.milestone(REJOINED, Some(node));
         Ok(())
     }
 
@@ -391,17 +391,13 @@ impl Stage {
     /// Promises that no partition went without an ack for longer than `budget` since then.
     pub fn gap_within(&self, since: Micros, budget: Duration) {
         let (to, allowed) = (self.now(), self.starvation.extend(budget));
-        let worst = self.arena.recorder.look(|history| {
-            let partitions = self.fields.iter().flat_map(Field::all);
-            let gaps = partitions.filter_map(|of| gap::largest(history, of, since, to));
-            let worst = gaps.max_by_key(|gap| gap.length())?;
-            Some((worst, history.name_of(worst.partition)))
-        });
+        let worst = self.arena.recorder.look(|history| largest_gap(history, since, to));
         let what = format!("the largest gap is at most {} ms", budget.as_millis());
         let kept = match worst.flatten() {
-            Some((gap, _)) if gap.length() <= allowed => Ok(()),
-            Some((gap, name)) => Err(format!(
-                "{name} was not acked for {:.0} ms from {}; our own timers were late by {:.0} ms",
+            Some(gap) if gap.length() <= allowed => Ok(()),
+            Some(gap) => Err(format!(
+                "{} have a gap of {:.0} ms from {}; our own timers were late by {:.0} ms",
+                gap.what,
                 gap.length().as_secs_f64() * 1e3,
                 gap.from,
                 self.starvation.worst().as_secs_f64() * 1e3,

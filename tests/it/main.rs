@@ -13,6 +13,7 @@ mod partition;
 mod preconditions;
 mod produce;
 mod restart;
+mod scenario;
 mod tell;
 mod terms;
 mod user;

@@ -35,6 +35,7 @@ pub(super) async fn play(stage: &mut Stage) -> Result<(), Halt> {
     stage.settle().await;
     stage.all_healed();
     stage.read_replicas(&hello).await?;
+    stage.promise("every replica gives back what was written", given_back(stage));
 
     until("metrics answer", PROGRESS_WITHIN, async || {
         metrics_answer(stage).await
@@ -45,6 +46,32 @@ pub(super) async fn play(stage: &mut Stage) -> Result<(), Halt> {
     stage.delete(&hello).await?;
     stage.all_healed();
     stage.read_metadata().await
+}
+
+/// Every replica holds every record, and all of them the same.
+fn given_back(stage: &Stage) -> Result<(), String> {
+    let read = stage.arena.recorder.look(|history| {
+        let replicas = history.replicas.iter();
+        let told = replicas.map(|copy| (copy.partition, copy.node, copy.clone()));
+        told.collect::<Vec<_>>()
+    });
+    let read = read.unwrap_or_default();
+    let first = read.iter().map(|(_, node, _)| *node).min();
+    let wanted: u64 = first.map_or(0, |first| {
+        let own = read.iter().filter(|(_, node, _)| *node == first);
+        own.map(|(_, _, copy)| copy.records.count()).sum()
+    });
+    if wanted != RECORDS {
+        return Err(format!("{wanted} of {RECORDS} records were read"));
+    }
+    let differs = read.iter().find(|(partition, _, copy)| {
+        let mut others = read.iter().filter(|(other, _, _)| other == partition);
+        !copy.is_complete() || others.any(|(_, _, other)| other.hash != copy.hash)
+    });
+    differs.map_or(Ok(()), |(partition, node, copy)| {
+        let why = copy.unread.as_deref().unwrap_or("its log is another");
+        Err(format!("{node}, partition {}: {why}", partition.1))
+    })
 }
 
 async fn everybody_is_listed(stage: &Stage) -> Result<(), String> {

@@ -171,6 +171,11 @@ impl Scenario {
         if !self.breaks() {
             without.push(absent(Law::CommittedOffsets, "no group reads in this scenario"));
         }
+        if self == Self::CleanStartup {
+            let why = "its topic is gone at the end; a promise says what each replica gave back";
+            let laws = [Law::AckedIsDurable, Law::OneLeaderPerEpoch, Law::ReplicasConverge];
+            without.extend(laws.map(|law| absent(law, why)));
+        }
         if !target.can_be_broken() {
             without.push(absent(Law::NoNodeDies, "the nodes' processes are not ours to see"));
         }

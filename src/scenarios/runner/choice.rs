@@ -79,6 +79,7 @@ impl Stage {
     pub async fn pause_load(&mut self) {
         self.step("letting the load end");
         let deadline = Instant::now() + PROGRESS_WITHIN;
+        self.loaded.clear();
         for mut workload in self.workloads.drain(..) {
             workload.ebb(deadline).await;
             workload.end().await;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::stage::Stage;
+use crate::client::admin::ClusterView;
 use crate::scenarios::halt::{Halt, until};
 use crate::scenarios::history::{Event, Healed, TopicPartition};
 use crate::scenarios::workload::{
@@ -141,15 +142,37 @@ impl Stage {
         Ok(())
     }
 
-    /// Records what every node says at the end.
+    /// Records what every node says at the end, once all say the same or the deadline has passed.
     pub async fn read_metadata(&self) -> Result<(), Halt> {
-        let views = until("every node describes the cluster", CONVERGED_WITHIN, async || {
-            self.views().await
+        let alike = until("every node describes the cluster alike", CONVERGED_WITHIN, async || {
+            let views = self.views().await?;
+            match differing(&views) {
+                None => Ok(views),
+                Some(node) => Err(format!("{node} describes another cluster")),
+            }
         });
-        for (node, view) in views.await? {
+        // What differs is for the judge to say, topic by topic.
+        let views = match alike.await {
+            Ok(views) => views,
+            Err(_late) => {
+                let told = until("every node describes the cluster", CONVERGED_WITHIN, async || {
+                    self.views().await
+                });
+                told.await?
+            }
+        };
+        for (node, view) in views {
             let seen = metadata_seen(&self.arena.recorder, node, &view);
             self.arena.recorder.record(Event::Metadata(seen));
         }
         Ok(())
     }
+}
+
+/// A node that lists other brokers or describes a topic otherwise than the first one.
+fn differing(views: &[(NodeId, ClusterView)]) -> Option<NodeId> {
+    let (_, first) = views.first()?;
+    let other = |view: &ClusterView| view.brokers != first.brokers || view.topics != first.topics;
+    let found = views.iter().find(|(_, view)| other(view));
+    found.map(|(node, _)| *node)
 }

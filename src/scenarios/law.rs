@@ -79,7 +79,7 @@ impl Law {
             Self::Order => "order",
             Self::HighWatermark => "high watermark never regresses",
             Self::OneLeaderPerEpoch => "one leader per epoch",
-            Self::CommittedOffsets => "committed offsets never regress nor pass what was processed",
+            Self::CommittedOffsets => "committed group offsets never regress",
             Self::ReplicasConverge => "replicas converge",
             Self::MetadataAgrees => "metadata agrees",
             Self::NoNodeDies => "no node dies unasked",

@@ -8,6 +8,9 @@ use crate::scenarios::history::Header;
 use crate::scenarios::judge::{Anomaly, Counts, Judgement, LawResult, LawVerdict, Verdict};
 use crate::supervisor::escape;
 
+/// Breaches of one law that are shown with their evidence; `--json` has it for the others too.
+const EXPLAINED: usize = 2;
+
 /// Everything that was judged.
 pub(in crate::cli) fn text(header: &Header, judgement: &Judgement, style: Style) -> String {
     let mut parts = vec![
@@ -36,27 +39,45 @@ fn headline(header: &Header, judgement: &Judgement, style: Style) -> String {
     format!("{word}  {scenario}, seed {}, on {target}", header.seed)
 }
 
+/// The table of laws. It is laid out first and coloured then: colour codes have no width.
 fn laws(judgement: &Judgement, style: Style) -> String {
     let mut table = tables::table(&["LAW", "RESULT", "EXAMINED", "BROKEN", "REMARK"]);
     for verdict in &judgement.laws {
         let remark = verdict.remarks.first().map_or("", String::as_str);
         table.add_row([
             verdict.law.to_string(),
-            result(verdict.result, style),
+            result(verdict.result).to_owned(),
             verdict.examined.to_string(),
             verdict.broken.to_string(),
             escape(remark),
         ]);
     }
-    tables::text(&table)
+    let laid_out = tables::text(&table);
+    let mut lines = laid_out.lines();
+    let head = lines.next().map(ToOwned::to_owned);
+    let rows = lines.zip(&judgement.laws).map(|(line, verdict)| {
+        let word = result(verdict.result);
+        line.replacen(word, &paint(verdict.result, style), 1)
+    });
+    head.into_iter().chain(rows).collect::<Vec<_>>().join("\n")
 }
 
-fn result(result: LawResult, style: Style) -> String {
+fn result(result: LawResult) -> &'static str {
     match result {
-        LawResult::Passed => style.green("✓ passed"),
-        LawResult::Failed => style.red("✗ failed"),
-        LawResult::Unknown => style.yellow("? unknown"),
-        LawResult::NotApplicable => style.dim("- not applicable"),
+        LawResult::Passed => "✓ passed",
+        LawResult::Failed => "✗ failed",
+        LawResult::Unknown => "? unknown",
+        LawResult::NotApplicable => "- not applicable",
+    }
+}
+
+fn paint(of: LawResult, style: Style) -> String {
+    let word = result(of);
+    match of {
+        LawResult::Passed => style.green(word),
+        LawResult::Failed => style.red(word),
+        LawResult::Unknown => style.yellow(word),
+        LawResult::NotApplicable => style.dim(word),
     }
 }
 
@@ -83,11 +104,12 @@ fn counts(counts: &Counts) -> String {
 
 fn breaches(verdict: &LawVerdict, style: Style) -> String {
     let shown = verdict.anomalies.len() as u64;
-    let mut lines: Vec<String> = verdict
-        .anomalies
-        .iter()
-        .map(|one| breach(one, style))
-        .collect();
+    let (explained, named) = (
+        verdict.anomalies.iter().take(EXPLAINED),
+        verdict.anomalies.iter().skip(EXPLAINED),
+    );
+    let mut lines: Vec<String> = explained.map(|one| explain(one, style)).collect();
+    lines.extend(named.map(|one| name(one, style)));
     if verdict.broken > shown {
         let more = verdict.broken - shown;
         lines.push(style.dim(&format!("  and {more} more of {}", verdict.law)));
@@ -95,9 +117,13 @@ fn breaches(verdict: &LawVerdict, style: Style) -> String {
     lines.join("\n")
 }
 
-fn breach(anomaly: &Anomaly, style: Style) -> String {
-    let mark = style.red("✗");
-    let mut lines = vec![format!("{mark} {}: {}", anomaly.law, escape(&anomaly.what))];
+fn name(anomaly: &Anomaly, style: Style) -> String {
+    let what = escape(&anomaly.what);
+    format!("{} {}: {what}", style.red("✗"), anomaly.law)
+}
+
+fn explain(anomaly: &Anomaly, style: Style) -> String {
+    let mut lines = vec![name(anomaly, style)];
     lines.extend(anomaly.evidence.iter().map(|evidence| {
         let at = style.dim(&format!("{:>12.3} ms", evidence.at.0 as f64 / 1e3));
         format!("  {at}  {}", escape(&evidence.what))

@@ -1,7 +1,9 @@
 //! Verdicts as a whole: clean histories pass, and what was not seen is unknown.
 
 use super::super::super::Law;
-use super::super::super::history::{Absent, Ending, History, Phase, Recording, read_history};
+use super::super::super::history::{
+    Absent, Ending, Event, History, Phase, Recording, read_history,
+};
 use super::super::judge;
 use super::super::story::lost;
 use super::super::verdict::{Counts, LawResult, Verdict};
@@ -48,12 +50,10 @@ fn a_stored_history_has_the_same_verdict() {
     let mut file = Vec::new();
     let mut recording = Recording::new(&mut file, history.header.clone()).unwrap();
     for topic in &history.topics {
-        recording
-            .record(super::super::super::history::Event::Topic(topic.clone()))
-            .unwrap();
+        recording.record(Event::Topic(topic.clone())).unwrap();
     }
     for attempt in &history.attempts {
-        let event = super::super::super::history::Event::Produce(attempt.clone());
+        let event = Event::Produce(attempt.clone());
         recording.record(event).unwrap();
     }
     let recorded = recording.finish().unwrap();
@@ -142,7 +142,7 @@ fn a_law_that_saw_nothing_is_unknown_unless_it_has_no_matter() {
     let mut history = clean(1, Shape::SMALL);
     history.commits.clear();
     history.committed.clear();
-    unknown(&history, "committed offsets never regress");
+    unknown(&history, "committed group offsets");
     history.header.without.push(Absent {
         law: Law::CommittedOffsets,
         why: String::from("no group reads here"),

@@ -7,6 +7,7 @@ pub mod judge;
 mod law;
 pub mod metrics;
 mod nemesis;
+pub mod report;
 pub mod runner;
 pub mod workload;
 

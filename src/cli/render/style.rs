@@ -45,6 +45,15 @@ impl Style {
         }
     }
 
+    /// Colour, whatever the stream is.
+    #[cfg(test)]
+    pub(in crate::cli) fn colored() -> Self {
+        Self {
+            colored: true,
+            live: false,
+        }
+    }
+
     fn of(choice: ColorChoice, terminal: bool) -> Self {
         let colored = match (choice, environment::color_wish()) {
             (ColorChoice::Always, _) | (ColorChoice::Auto, ColorWish::Always) => true,
@@ -80,6 +89,21 @@ impl Style {
     /// Advice and information.
     pub(in crate::cli) fn cyan(self, text: &str) -> String {
         self.paint(text, Paint::new().cyan())
+    }
+
+    /// Information.
+    pub(in crate::cli) fn blue(self, text: &str) -> String {
+        self.paint(text, Paint::new().blue())
+    }
+
+    /// The header of a scenario.
+    pub(in crate::cli) fn magenta(self, text: &str) -> String {
+        self.paint(text, Paint::new().magenta().bold())
+    }
+
+    /// A figure that matters.
+    pub(in crate::cli) fn bold(self, text: &str) -> String {
+        self.paint(text, Paint::new().bold())
     }
 
     /// What is beside the point.

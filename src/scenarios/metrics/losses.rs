@@ -18,7 +18,7 @@ const AFTERMATH: u64 = 1_000_000;
 #[derive(Debug)]
 pub(super) struct Loss<'a> {
     fault: &'a Fault,
-    partition: TopicPartition,
+    pub(super) partition: TopicPartition,
     led: Led,
     survivors: Vec<NodeId>,
 }

@@ -21,7 +21,7 @@ use std::time::Duration;
 pub use kind::{Metric, Unit};
 pub use spread::Spread;
 
-use super::history::{History, Micros};
+use super::history::{History, Micros, TopicPartition};
 use acks::Acks;
 
 /// The milestone at which the conditions of `clean-startup` hold.
@@ -90,7 +90,7 @@ impl Metrics {
             Metric::Replicated => self.messages_replicated,
             Metric::Recovered => self.messages_recovered,
             Metric::Topics => self.topics,
-            _ => return Some(self.measured(metric)?.length().as_secs_f64() * 1e3),
+            _ => return Some(self.measured(metric)?.length().as_micros() as f64 / 1e3),
         };
         count.map(|count| count as f64)
     }
@@ -113,6 +113,16 @@ pub fn measure(history: &History) -> Metrics {
         messages_recovered: recovered,
         topics: course::topics(history),
     }
+}
+
+/// Each loss of a leader for which a survivor named the next one, with its partition.
+pub fn elections(history: &History) -> Vec<(TopicPartition, Measured)> {
+    let losses = losses::of(history, &Acks::of(history));
+    let seen = losses.iter().filter_map(|loss| {
+        let election = loss.election(history)?;
+        Some((loss.partition, election))
+    });
+    seen.collect()
 }
 
 /// The largest gap between consecutive acks of one partition that reaches into the window; the

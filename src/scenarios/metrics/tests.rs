@@ -52,7 +52,7 @@ impl Story {
             code: None,
             why: String::from("disconnected"),
         };
-        let outcome = acked.then_some(Outcome::Ok { base }).unwrap_or(unknown);
+        let outcome = if acked { Outcome::Ok { base } } else { unknown };
         self.with(Event::Produce(Attempt {
             client: ClientId(1),
             number: 0,
@@ -311,13 +311,13 @@ fn a_lost_quorum_is_no_failover() {
 
 #[test]
 fn a_fault_that_comes_after_the_failover_does_not_undo_it() {
+    let second: Vec<u64> = (3..24).map(|step| step * 50).collect();
     let story = failover()
-        .acks(&[150], 2)
+        .acks(&second, 2)
         .fault(5000, FaultKind::Kill, &[2], &[])
         .acks(&[5100], 3);
     let first = story.measure().failover;
     assert_eq!(span(first.as_ref()), Some((90, 150)), "then two are down");
-    let second: Vec<u64> = (3..24).map(|step| step * 50).collect();
     let healed = self::failover()
         .acks(&second, 2)
         .with(Event::FaultEnded(FaultEnded {

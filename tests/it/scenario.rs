@@ -73,7 +73,11 @@ fn ctrl_c_ends_a_scenario_in_order() {
     assert_eq!(nodes.len(), 3);
     running.signal(Signal::SIGINT);
     let envelope: Value = serde_json::from_str(&running.stdout.next().unwrap().unwrap()).unwrap();
-    assert_eq!(running.child.wait().unwrap().code(), Some(130), "{envelope}");
+    assert_eq!(
+        running.child.wait().unwrap().code(),
+        Some(130),
+        "{envelope}"
+    );
     gone_within(&nodes, std::time::Duration::from_secs(1));
     assert_eq!(temporary(&user), [""; 0]);
 }
@@ -106,7 +110,10 @@ fn what_makes_no_sense_is_refused() {
     assert_eq!(code(&["leader-failover", "--nodes", "1"]), Some(2));
     assert_eq!(code(&["clean-startup", "--set", "nothing=1"]), Some(2));
     let foreign = ["--bootstrap", "127.0.0.1:1"];
-    assert_eq!(code(&[&["leader-failover"], &foreign[..]].concat()), Some(6));
+    assert_eq!(
+        code(&[&["leader-failover"], &foreign[..]].concat()),
+        Some(6)
+    );
     assert_eq!(code(&["clean-startup", "--cluster", "none"]), Some(6));
     let listed = user.data(&["scenario", "--list"]);
     assert_eq!(listed.as_array().unwrap().len(), 10);

@@ -120,7 +120,7 @@ impl Args {
     pub(super) fn repeat(&self, scenario: Scenario, seed: u64) -> String {
         let mut words = format!("chronik-dev scenario {} --seed {seed}", scenario.name());
         let mut add = |flag: &str, value: &dyn std::fmt::Display| {
-            words.push_str(&format!(" {flag} {value}"));
+            words.extend([" ", flag, " ", &value.to_string()]);
         };
         match (&self.cluster, &self.bootstrap) {
             (Some(name), _) => add("--cluster", name),

@@ -2,20 +2,20 @@
 
 use std::path::PathBuf;
 use std::pin::pin;
-use std::time::Instant;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use super::arguments::Args;
 use super::bar::Bar;
-use super::findings::Findings;
+use super::findings::{Findings, line};
 use crate::cli::context::Context;
 use crate::cli::outcome::{CommandResult, Exit, Failure};
+use crate::cli::render::summary::header;
 use crate::scenarios::Halt;
 use crate::scenarios::catalogue::Scenario;
 use crate::scenarios::history::RecordingError;
-use crate::scenarios::runner::{Plan, Ran, Viewer, run};
+use crate::scenarios::runner::{Keep, Plan, Ran, Viewer, run};
 
 /// The signals that ask a run to end.
 struct Interrupts {
@@ -58,8 +58,10 @@ pub(super) async fn drive(
     'all: for scenario in chosen {
         for number in 0..args.runs {
             let plan = of_run(args, &plan, (scenario, number));
+            if number == 0 {
+                bar.line(&header(scenario.name(), context.stderr));
+            }
             bar.title(title(args, scenario, number));
-            let began = Instant::now();
             let viewer = Viewer::new(None);
             let mut running = pin!(run(&plan, scenario, stopped.clone(), &viewer));
             let ran: Ran = loop {
@@ -74,7 +76,8 @@ pub(super) async fn drive(
                     bar.show(&recorder.glance());
                 }
             };
-            bar.line(&findings.add(context.stderr, scenario, (ran, began.elapsed()), &plan));
+            bar.line(&line(&title(args, scenario, number), &ran.report));
+            findings.add(args, scenario, ran)?;
             if *stop.borrow() {
                 findings.interrupted();
                 break 'all;
@@ -82,7 +85,7 @@ pub(super) async fn drive(
         }
     }
     drop(bar);
-    findings.conclude(context, args)
+    Ok(findings.conclude(context))
 }
 
 fn title(args: &Args, scenario: Scenario, number: u32) -> String {
@@ -95,9 +98,9 @@ fn title(args: &Args, scenario: Scenario, number: u32) -> String {
 /// The plan of one run: its own seed, and its own place in the report.
 fn of_run(args: &Args, plan: &Plan, (scenario, number): (Scenario, u32)) -> Plan {
     let seed = plan.seed.wrapping_add(u64::from(number));
-    let keep = |report: &PathBuf| {
-        let run = format!("run-{}", number + 1);
-        report.join(scenario.name()).join(run)
+    let keep = |report: &PathBuf| Keep {
+        directory: report.clone(),
+        number: number as usize + 1,
     };
     Plan {
         seed,
@@ -112,11 +115,9 @@ fn failure(halt: Halt) -> Failure {
     match halt {
         Halt::Trouble(trouble) => trouble.into(),
         Halt::Unfit(why) => Failure::usage(why),
-        Halt::Bootstrap(error) => {
-            Failure::new(Exit::NoCluster, "NOT_RUNNING", "no broker answers")
-                .fact(error.to_string())
-                .hint("check the addresses after --bootstrap, and that the brokers run")
-        }
+        Halt::Bootstrap(error) => Failure::new(Exit::NoCluster, "NOT_RUNNING", "no broker answers")
+            .fact(error.to_string())
+            .hint("check the addresses after --bootstrap, and that the brokers run"),
         Halt::Recording(RecordingError::Write(error)) => {
             Failure::system("cannot write the history", &error)
         }

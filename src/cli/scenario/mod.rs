@@ -34,7 +34,9 @@ pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
             settings,
             messages: args.messages,
             size: args.size as usize,
-            seed: args.seed.unwrap_or_else(|| u64::from(rand::random::<u32>())),
+            seed: args
+                .seed
+                .unwrap_or_else(|| u64::from(rand::random::<u32>())),
             repeat: String::new(),
             keep: None,
         };
@@ -58,7 +60,11 @@ async fn target(args: &Args) -> Result<Target, Failure> {
 fn list(style: Style) -> Outcome {
     let rows = Scenario::ALL.into_iter().enumerate();
     let rows = rows.map(|(place, scenario)| {
-        let all = if place < Scenario::USUAL { "all" } else { "extended" };
+        let all = if place < Scenario::USUAL {
+            "all"
+        } else {
+            "extended"
+        };
         (scenario, all)
     });
     let data: Vec<_> = rows
@@ -75,7 +81,12 @@ fn list(style: Style) -> Outcome {
     let lines = rows.map(|(scenario, all)| {
         let name = format!("{:<22}", scenario.name());
         let all = format!("{all:<9}");
-        format!("{} {} {}", style.cyan(&name), style.dim(&all), scenario.words())
+        format!(
+            "{} {} {}",
+            style.cyan(&name),
+            style.dim(&all),
+            scenario.words()
+        )
     });
     let text = lines.collect::<Vec<_>>().join("\n");
     Outcome::new(json!(data)).with_text(text)

@@ -20,9 +20,11 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
 pub(super) async fn play(stage: &mut Stage) -> Result<(), Halt> {
     stage.step("asking every broker");
-    until("every broker lists all brokers", PROGRESS_WITHIN, async || {
-        everybody_is_listed(stage).await
-    })
+    until(
+        "every broker lists all brokers",
+        PROGRESS_WITHIN,
+        async || everybody_is_listed(stage).await,
+    )
     .await?;
     until("one node leads the metadata", PROGRESS_WITHIN, async || {
         one_leads(stage).await
@@ -35,7 +37,10 @@ pub(super) async fn play(stage: &mut Stage) -> Result<(), Halt> {
     stage.settle().await;
     stage.all_healed();
     stage.read_replicas(&hello).await?;
-    stage.promise("every replica gives back what was written", given_back(stage));
+    stage.promise(
+        "every replica gives back what was written",
+        given_back(stage),
+    );
 
     until("metrics answer", PROGRESS_WITHIN, async || {
         metrics_answer(stage).await

@@ -27,7 +27,10 @@ pub(super) async fn play(stage: &mut Stage) -> Result<(), Halt> {
     let stop = stage.nemesis()?.stop(&[leader]).await?;
     stage.replaced(&orders, &[leader]).await?;
     stage.acks("load on the others").await?;
-    stage.promise("the node ends with exit code 0 within 5 s", ended_well(stage, stop, leader));
+    stage.promise(
+        "the node ends with exit code 0 within 5 s",
+        ended_well(stage, stop, leader),
+    );
     let moved = handed_over(stage, stop, (leader, partition));
     stage.promise("leadership moves before the node ends", moved);
 
@@ -77,15 +80,17 @@ fn handed_over(
             (at >= asked && leader.is_some_and(|leader| leader != old)).then_some(at)
         });
         let mut attempts = history.attempts.iter();
-        let acked = attempts.find_map(|attempt| {
+        let served = attempts.find_map(|attempt| {
             let elsewhere = attempt.partition == partition && attempt.broker != old;
             (elsewhere && attempt.answered >= asked && attempt.acked().is_some())
                 .then_some(attempt.answered)
         });
-        named.into_iter().chain(acked).min()
+        named.into_iter().chain(served).min()
     })?;
     if moved <= ended {
         return Ok(());
     }
-    Err(format!("it ended at {ended}, and another was first seen to lead at {moved}"))
+    Err(format!(
+        "it ended at {ended}, and another was first seen to lead at {moved}"
+    ))
 }

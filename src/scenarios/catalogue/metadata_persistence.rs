@@ -14,7 +14,10 @@ use crate::scenarios::workload::{Cast, Field, Question, ask_committed, group_of}
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 /// A topic's own configs.
-const CONFIGS: [(&str, &str); 2] = [("retention.ms", "86400000"), ("max.message.bytes", "700000")];
+const CONFIGS: [(&str, &str); 2] = [
+    ("retention.ms", "86400000"),
+    ("max.message.bytes", "700000"),
+];
 
 /// What must survive.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,7 +32,9 @@ pub(super) async fn play(stage: &mut Stage) -> Result<(), Halt> {
     let orders = stage.topic("orders", PARTITIONS, &[]).await?;
     let invoices = stage.topic("invoices", 1, &CONFIGS).await?;
     stage.load(&orders, Cast::Everybody).await?;
-    stage.load(&invoices, Cast::Exactly(stage.messages() / 10)).await?;
+    stage
+        .load(&invoices, Cast::Exactly(stage.messages() / 10))
+        .await?;
     stage.before().await?;
     let nodes = stage.nodes();
 
@@ -51,12 +56,7 @@ pub(super) async fn play(stage: &mut Stage) -> Result<(), Halt> {
     stage.finale().await
 }
 
-async fn compare(
-    stage: &Stage,
-    orders: &Field,
-    before: &Kept,
-    when: &str,
-) -> Result<(), Halt> {
+async fn compare(stage: &Stage, orders: &Field, before: &Kept, when: &str) -> Result<(), Halt> {
     for field in &stage.fields {
         stage.in_sync(&field.name, field.partitions).await?;
     }
@@ -69,9 +69,15 @@ async fn compare(
         Err(format!("before {was}; now {is}"))
     };
     let promises = [
-        ("topics and partitions", differs(&before.topics, &now.topics)),
+        (
+            "topics and partitions",
+            differs(&before.topics, &now.topics),
+        ),
         ("configs", differs(&before.configs, &now.configs)),
-        ("committed offsets", differs(&before.committed, &now.committed)),
+        (
+            "committed offsets",
+            differs(&before.committed, &now.committed),
+        ),
     ];
     for (what, kept) in promises {
         stage.promise(&format!("{what} are as before {when}"), kept);
@@ -80,9 +86,11 @@ async fn compare(
 }
 
 async fn remember(stage: &Stage, orders: &Field) -> Result<Kept, Halt> {
-    until("the cluster tells what it holds", PROGRESS_WITHIN, async || {
-        ask(stage, orders).await
-    })
+    until(
+        "the cluster tells what it holds",
+        PROGRESS_WITHIN,
+        async || ask(stage, orders).await,
+    )
     .await
 }
 
@@ -95,13 +103,21 @@ async fn ask(stage: &Stage, orders: &Field) -> Result<Kept, String> {
         let partitions = partitions.map(|partition| replicas(&partition.replicas));
         (topic.name.clone(), partitions.collect())
     });
-    let addr = *stage.arena.brokers.values().next().ok_or("there are no nodes")?;
+    let addr = *stage
+        .arena
+        .brokers
+        .values()
+        .next()
+        .ok_or("there are no nodes")?;
     let admin = Admin::connect(addr, ANSWER_WITHIN).await;
     let admin = admin.map_err(|error| error.to_string())?;
     let mut configs = BTreeMap::new();
     for field in &stage.fields {
         let own = admin.topic_configs(&field.name).await;
-        configs.insert(field.name.to_string(), own.map_err(|error| error.to_string())?);
+        configs.insert(
+            field.name.to_string(),
+            own.map_err(|error| error.to_string())?,
+        );
     }
     let question = Question {
         group: &group_of(orders),

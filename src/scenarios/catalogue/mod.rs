@@ -64,7 +64,9 @@ impl FromStr for Scenario {
     type Err = NoScenario;
 
     fn from_str(text: &str) -> Result<Self, NoScenario> {
-        let found = Self::ALL.into_iter().find(|scenario| scenario.name() == text);
+        let found = Self::ALL
+            .into_iter()
+            .find(|scenario| scenario.name() == text);
         found.ok_or_else(|| NoScenario {
             word: text.to_owned(),
         })
@@ -134,7 +136,8 @@ impl Scenario {
             return Err(Halt::Unfit(why));
         }
         if self.breaks() && nodes < 3 {
-            let why = format!("{name} needs three nodes, of which a majority can go on without one");
+            let why =
+                format!("{name} needs three nodes, of which a majority can go on without one");
             return Err(Halt::Unfit(why));
         }
         Ok(())
@@ -169,15 +172,25 @@ impl Scenario {
         };
         let mut without = Vec::new();
         if !self.breaks() {
-            without.push(absent(Law::CommittedOffsets, "no group reads in this scenario"));
+            without.push(absent(
+                Law::CommittedOffsets,
+                "no group reads in this scenario",
+            ));
         }
         if self == Self::CleanStartup {
             let why = "its topic is gone at the end; a promise says what each replica gave back";
-            let laws = [Law::AckedIsDurable, Law::OneLeaderPerEpoch, Law::ReplicasConverge];
+            let laws = [
+                Law::AckedIsDurable,
+                Law::OneLeaderPerEpoch,
+                Law::ReplicasConverge,
+            ];
             without.extend(laws.map(|law| absent(law, why)));
         }
         if !target.can_be_broken() {
-            without.push(absent(Law::NoNodeDies, "the nodes' processes are not ours to see"));
+            without.push(absent(
+                Law::NoNodeDies,
+                "the nodes' processes are not ours to see",
+            ));
         }
         without
     }

@@ -30,15 +30,25 @@ pub(super) async fn play(stage: &mut Stage) -> Result<(), Halt> {
     let kill = stage.nemesis()?.kill(&majority).await?;
     let dead = stage.now();
     stage.step("writing without a quorum");
-    until_now("writes without a quorum are refused", PROGRESS_WITHIN, || {
-        let refused = stage.arena.recorder.look(|history| refusals(history, &survivors, dead));
-        match refused.unwrap_or(0) {
-            refused if refused >= REFUSALS => Ok(()),
-            refused => Err(format!("{refused} of {REFUSALS} writes were refused")),
-        }
-    })
+    until_now(
+        "writes without a quorum are refused",
+        PROGRESS_WITHIN,
+        || {
+            let refused = stage
+                .arena
+                .recorder
+                .look(|history| refusals(history, &survivors, dead));
+            match refused.unwrap_or(0) {
+                refused if refused >= REFUSALS => Ok(()),
+                refused => Err(format!("{refused} of {REFUSALS} writes were refused")),
+            }
+        },
+    )
     .await?;
-    stage.promise("no write is acked without a quorum", none_acked(stage, dead));
+    stage.promise(
+        "no write is acked without a quorum",
+        none_acked(stage, dead),
+    );
 
     stage.mend(kill).await?;
     for node in &majority {

@@ -27,6 +27,7 @@ const PROOF_WITHIN: Duration = Duration::from_secs(3);
 pub struct Nemesis {
     handle: ClusterHandle,
     recorder: Recorder,
+    lasting: Option<Duration>,
     at_work: BTreeMap<FaultId, Broken>,
 }
 
@@ -42,11 +43,13 @@ enum Broken {
 }
 
 impl Nemesis {
-    /// Acts on this cluster.
-    pub fn new(handle: ClusterHandle, recorder: Recorder) -> Self {
+    /// Acts on this cluster. A fault that nobody ends is ended by the supervisor after `lasting`:
+    /// a scenario that is killed leaves none behind for longer.
+    pub fn new(handle: ClusterHandle, recorder: Recorder, lasting: Option<Duration>) -> Self {
         Self {
             handle,
             recorder,
+            lasting,
             at_work: BTreeMap::new(),
         }
     }
@@ -66,11 +69,7 @@ impl Nemesis {
         self.end_processes(FaultKind::Stop, nodes).await
     }
 
-    async fn end_processes(
-        &mut self,
-        kind: FaultKind,
-        nodes: &[NodeId],
-    ) -> Result<FaultId, Halt> {
+    async fn end_processes(&mut self, kind: FaultKind, nodes: &[NodeId]) -> Result<FaultId, Halt> {
         let verb = match kind {
             FaultKind::Stop => Verb::Stop,
             _ => Verb::Kill,
@@ -96,12 +95,13 @@ impl Nemesis {
     /// Parts the cluster into two sides, proven by a probe of every link between them.
     pub async fn part(&mut self, sides: [&[NodeId]; 2]) -> Result<FaultId, Halt> {
         let edges = edges(sides);
-        self.links_answer(&edges, "links carry bytes before the cut").await?;
+        self.links_answer(&edges, "links carry bytes before the cut")
+            .await?;
         let groups = sides.map(|side| side.iter().copied().collect::<BTreeSet<_>>());
         let fault = self.begin(FaultKind::Cut, &[], edges.clone());
         self.at_work.insert(fault, Broken::Cut(edges.clone()));
         let partition = Fault::Partition(groups.to_vec());
-        self.handle.break_links(partition, None).await?;
+        self.handle.break_links(partition, self.lasting).await?;
         let proof = until("every cut link is silent", PROOF_WITHIN, async || {
             self.links_blocked(&edges).await
         });
@@ -145,12 +145,7 @@ impl Nemesis {
         }
     }
 
-    fn begin(
-        &self,
-        kind: FaultKind,
-        nodes: &[NodeId],
-        edges: Vec<(NodeId, NodeId)>,
-    ) -> FaultId {
+    fn begin(&self, kind: FaultKind, nodes: &[NodeId], edges: Vec<(NodeId, NodeId)>) -> FaultId {
         let fault = self.recorder.next_fault();
         self.recorder.record(Event::FaultBegan(FaultBegan {
             at: self.recorder.now(),
@@ -170,7 +165,11 @@ impl Nemesis {
         proof: fn(u32, &NodeView) -> Result<String, String>,
     ) -> Result<(), Halt> {
         let shown = until("the fault is proven", PROOF_WITHIN, async || {
-            let now = self.handle.status().await.map_err(|error| error.to_string())?;
+            let now = self
+                .handle
+                .status()
+                .await
+                .map_err(|error| error.to_string())?;
             let mut proofs = Vec::new();
             for node in nodes {
                 let was = view(before, *node)?;
@@ -200,7 +199,10 @@ impl Nemesis {
         let action = Action {
             verb,
             select: Selector::Nodes(nodes.to_vec()),
-            lasting: None,
+            lasting: match verb {
+                Verb::Start | Verb::Restart | Verb::Resume => None,
+                Verb::Kill | Verb::Stop | Verb::Pause => self.lasting,
+            },
             signal: None,
         };
         self.handle.act(action).await?;

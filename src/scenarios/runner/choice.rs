@@ -13,11 +13,7 @@ use crate::spec::NodeId;
 
 impl Stage {
     /// A replica of the partition that leads nothing; the seed chooses.
-    pub fn follower(
-        &self,
-        partition: TopicPartition,
-        leaders: &[NodeId],
-    ) -> Result<NodeId, Halt> {
+    pub fn follower(&self, partition: TopicPartition, leaders: &[NodeId]) -> Result<NodeId, Halt> {
         let replicas = self.arena.recorder.look(|history| {
             let replicas = history.replicas_of(partition).iter().copied();
             replicas.filter(|node| !leaders.contains(node)).collect()

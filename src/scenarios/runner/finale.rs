@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::stage::Stage;
 use crate::client::admin::ClusterView;
 use crate::scenarios::halt::{Halt, until};
-use crate::scenarios::history::{Event, Healed, TopicPartition};
+use crate::scenarios::history::{Attempt, Event, Healed, TopicPartition};
 use crate::scenarios::workload::{
     Field, Question, Replica, ask_committed, group_of, metadata_seen,
 };
@@ -89,7 +89,7 @@ impl Stage {
         let acked = self.arena.recorder.look(|history| {
             let own = history.attempts.iter();
             let own = own.filter(|attempt| attempt.partition == partition);
-            own.filter_map(|attempt| attempt.last_offset()).max()
+            own.filter_map(Attempt::last_offset).max()
         });
         let acked = acked.flatten().map_or(0, |last| last + 1);
         let leader = self.leader(partition).await?;
@@ -103,9 +103,8 @@ impl Stage {
     }
 
     fn replicas(&self, partition: TopicPartition) -> Vec<NodeId> {
-        let replicas = |history: &crate::scenarios::history::History| {
-            history.replicas_of(partition).to_vec()
-        };
+        let replicas =
+            |history: &crate::scenarios::history::History| history.replicas_of(partition).to_vec();
         self.arena.recorder.look(replicas).unwrap_or_default()
     }
 
@@ -144,20 +143,26 @@ impl Stage {
 
     /// Records what every node says at the end, once all say the same or the deadline has passed.
     pub async fn read_metadata(&self) -> Result<(), Halt> {
-        let alike = until("every node describes the cluster alike", CONVERGED_WITHIN, async || {
-            let views = self.views().await?;
-            match differing(&views) {
-                None => Ok(views),
-                Some(node) => Err(format!("{node} describes another cluster")),
-            }
-        });
+        let alike = until(
+            "every node describes the cluster alike",
+            CONVERGED_WITHIN,
+            async || {
+                let views = self.views().await?;
+                match differing(&views) {
+                    None => Ok(views),
+                    Some(node) => Err(format!("{node} describes another cluster")),
+                }
+            },
+        );
         // What differs is for the judge to say, topic by topic.
         let views = match alike.await {
             Ok(views) => views,
             Err(_late) => {
-                let told = until("every node describes the cluster", CONVERGED_WITHIN, async || {
-                    self.views().await
-                });
+                let told = until(
+                    "every node describes the cluster",
+                    CONVERGED_WITHIN,
+                    async || self.views().await,
+                );
                 told.await?
             }
         };

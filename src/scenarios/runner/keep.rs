@@ -1,96 +1,60 @@
-//! What is kept of a run: its history, the nodes' logs, and the data of a failure.
+//! What is kept of a run: its history as it grows, the nodes' logs, and the data unless it passed.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::Path;
 
-use super::{Plan, Target};
-use crate::scenarios::history::RecordingError;
+use super::{Keep, Plan, Target};
+use crate::scenarios::report::{self, Artifacts, Conclusion, RunReport};
 use crate::spec::NodeId;
-use crate::supervisor::{Action, ClusterDir, ClusterHandle, Selector, Verb};
+use crate::supervisor::{Action, ClusterHandle, Selector, Verb};
 
-/// The history's file in its directory.
+/// The history's file in the run's directory.
 const HISTORY: &str = "history.jsonl";
 
-/// Makes the directory and the history's file in it.
-pub(super) fn history_file(directory: &Path) -> io::Result<File> {
-    create_private(directory)?;
-    create_file(&directory.join(HISTORY))
+/// Makes the run's directory and the history's file in it; what an interrupted scenario wrote so
+/// far can be read from there.
+pub(super) fn history_file(keep: &Keep, scenario: &str) -> io::Result<File> {
+    let run = format!("run-{}", keep.number);
+    let directory = keep.directory.join(scenario).join(run);
+    let mut builder = DirBuilder::new();
+    builder.recursive(true).mode(0o700).create(&directory)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options.open(directory.join(HISTORY))
 }
 
-pub(super) fn write_error(error: io::Error) -> RecordingError {
-    RecordingError::Write(error)
-}
-
-/// Copies the nodes' logs; after a failure of a fresh cluster its data too, once nobody writes it.
+/// Copies the nodes' logs; unless the run passed their data too, once nobody writes it any more.
+///
+/// Nothing is copied of a cluster that was not started for the run.
 pub(super) async fn keep(
     plan: &Plan,
     handle: Option<&ClusterHandle>,
-    directory: &Path,
-    failed: bool,
+    keep: &Keep,
+    run: &mut RunReport,
 ) -> Result<(), String> {
-    let (Some(handle), Target::Fresh(nodes)) = (handle, &plan.target) else {
-        return Ok(());
-    };
-    let nodes = (1..=u64::from(*nodes)).map(NodeId);
-    if failed {
-        let action = Action {
-            verb: Verb::Kill,
-            select: Selector::All,
-            lasting: None,
-            signal: None,
-        };
-        // One that is dead already is as it should be.
-        drop(handle.act(action).await);
-    }
-    for node in nodes {
-        let kept = copy_node(handle.dir(), node, directory, failed);
-        kept.map_err(|error| format!("cannot keep what {node} wrote: {error}"))?;
-    }
-    Ok(())
-}
-
-fn copy_node(dir: &ClusterDir, node: NodeId, to: &Path, failed: bool) -> io::Result<()> {
-    let to = to.join(node.to_string());
-    create_private(&to)?;
-    copy_file(&dir.node_log(node), &to.join("node.log"))?;
-    if failed {
-        copy_tree(&dir.node_data(node), &to.join("data"))?;
-    }
-    Ok(())
-}
-
-fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
-    create_private(to)?;
-    for entry in std::fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy_tree(&entry.path(), &target)?;
-        } else {
-            copy_file(&entry.path(), &target)?;
+    let mut artifacts = Artifacts::default();
+    if let (Some(handle), Target::Fresh(nodes)) = (handle, &plan.target) {
+        if run.conclusion != Conclusion::Pass {
+            kill_all(handle).await;
+        }
+        let dir = handle.dir();
+        for node in (1..=u64::from(*nodes)).map(NodeId) {
+            artifacts.logs.push((node, dir.node_log(node)));
+            artifacts.data.push((node, dir.node_data(node)));
         }
     }
-    Ok(())
+    let kept = report::keep(&keep.directory, keep.number, run, &artifacts);
+    kept.map_err(|error| format!("not all of it was kept: {error}"))
 }
 
-fn copy_file(from: &Path, to: &Path) -> io::Result<()> {
-    let mut target = create_file(to)?;
-    match File::open(from) {
-        Ok(mut source) => io::copy(&mut source, &mut target).map(drop),
-        // A node that never ran has no log.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
-fn create_file(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
-    options.open(path)
-}
-
-fn create_private(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path)
+async fn kill_all(handle: &ClusterHandle) {
+    let action = Action {
+        verb: Verb::Kill,
+        select: Selector::All,
+        lasting: None,
+        signal: None,
+    };
+    // One that is dead already is as it should be.
+    drop(handle.act(action).await);
 }

@@ -3,6 +3,7 @@
 //!
 //! 1. open the book; 2. start or meet the cluster; 3. play, until the end, an interrupt or a halt;
 //! 4. heal; 5. close the book and judge it; 6. keep what the report needs; 7. remove the cluster.
+//!
 //! It prints nothing: who watches reads the recorder's [`Glance`](super::workload::Glance).
 
 mod choice;
@@ -13,15 +14,16 @@ mod starvation;
 mod target;
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use tokio::sync::watch;
 
 use super::catalogue::Scenario;
 use super::halt::Halt;
-use super::history::{
-    End, Ending, Event, Found, Header, History, Promise, VERSION,
-};
-use super::judge::{Judgement, Verdict, judge};
+use super::history::{End, Ending, Event, Found, Header, Promise, RecordingError, VERSION};
+use super::judge::judge;
+use super::metrics::measure;
+use super::report::RunReport;
 use super::workload::{Arena, Leaders, Recorder, Sheet};
 use crate::spec::Settings;
 use crate::supervisor::{Places, TroubleCode};
@@ -50,16 +52,23 @@ pub struct Plan {
     /// The command that repeats the run.
     pub repeat: String,
     /// Where the history, the logs and the data of a failure go; nowhere when `None`.
-    pub keep: Option<PathBuf>,
+    pub keep: Option<Keep>,
+}
+
+/// Where one run is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keep {
+    /// The report's directory.
+    pub directory: PathBuf,
+    /// The run's number in its scenario, from 1.
+    pub number: usize,
 }
 
 /// A run that came to an end, be it a bad one.
 #[derive(Debug)]
 pub struct Ran {
-    /// All that happened.
-    pub history: History,
-    /// What the judge says of it.
-    pub judgement: Judgement,
+    /// What happened, what the judge says of it, and what was measured.
+    pub report: RunReport,
     /// What went wrong outside of the history, one line each.
     pub warnings: Vec<String>,
 }
@@ -74,6 +83,7 @@ pub async fn run(
     mut interrupt: watch::Receiver<bool>,
     viewer: &Viewer,
 ) -> Result<Ran, Halt> {
+    let began = Instant::now();
     let recorder = begin(plan, scenario).await?;
     viewer.send_replace(Some(recorder.clone()));
     recorder.step("starting the cluster");
@@ -86,9 +96,9 @@ pub async fn run(
         Some(Ok(site)) => site,
         Some(Err(halt)) => {
             give_up(&recorder, halt)?;
-            return conclude(&recorder, Ending::GaveUp);
+            return conclude(&recorder, began, Ending::GaveUp);
         }
-        None => return conclude(&recorder, Ending::Interrupted),
+        None => return conclude(&recorder, began, Ending::Interrupted),
     };
     let mut stage = Stage::new(plan, prefix(scenario), arena(plan, &recorder, &site)?, site);
     let played = tokio::select! {
@@ -101,11 +111,15 @@ pub async fn run(
         Some(Ok(())) => Ok(Ending::Complete),
         Some(Err(halt)) => give_up(&recorder, halt).map(|()| Ending::GaveUp),
     };
-    leave(plan, stage, ended).await
+    leave(plan, stage, (began, ended)).await
 }
 
 /// Heals, closes the book, keeps what is worth it, and removes the cluster; then tells how it went.
-async fn leave(plan: &Plan, mut stage: Stage, ended: Result<Ending, Halt>) -> Result<Ran, Halt> {
+async fn leave(
+    plan: &Plan,
+    mut stage: Stage,
+    (began, ended): (Instant, Result<Ending, Halt>),
+) -> Result<Ran, Halt> {
     let recorder = stage.arena.recorder.clone();
     recorder.step("cleaning up");
     let mut warnings = match &mut stage.nemesis {
@@ -116,16 +130,17 @@ async fn leave(plan: &Plan, mut stage: Stage, ended: Result<Ending, Halt>) -> Re
     if !matches!(plan.target, Target::Fresh(_)) {
         warnings.extend(stage.delete_all().await);
     }
-    let ran = match ended {
-        Ok(ending) => conclude(&recorder, ending),
+    let mut ran = match ended {
+        Ok(ending) => conclude(&recorder, began, ending),
         Err(halt) => Err(halt),
     };
-    if let (Ok(ran), Some(directory)) = (&ran, &plan.keep) {
-        let failed = ran.judgement.verdict == Verdict::Failed;
-        let kept = keep::keep(plan, stage.site.handle.as_ref(), directory, failed).await;
+    if let (Ok(ran), Some(keep)) = (&mut ran, &plan.keep) {
+        let handle = stage.site.handle.as_ref();
+        let kept = keep::keep(plan, handle, keep, &mut ran.report).await;
         warnings.extend(kept.err());
     }
-    warnings.extend(stage.site.close().await.err().map(|trouble| trouble.to_string()));
+    let closed = stage.site.close().await;
+    warnings.extend(closed.err().map(|trouble| trouble.to_string()));
     let mut ran = ran?;
     ran.warnings.extend(warnings);
     Ok(ran)
@@ -139,7 +154,9 @@ async fn begin(plan: &Plan, scenario: Scenario) -> Result<Recorder, Halt> {
         ("size", plan.size.to_string()),
         ("seed", plan.seed.to_string()),
     ];
-    let settings = settings.map(|(key, value)| (key.to_owned(), value)).into_iter();
+    let settings = settings
+        .map(|(key, value)| (key.to_owned(), value))
+        .into_iter();
     let set = plan.settings.iter();
     let set = set.map(|(key, value)| (key.to_owned(), value.to_owned()));
     let header = Header {
@@ -156,10 +173,13 @@ async fn begin(plan: &Plan, scenario: Scenario) -> Result<Recorder, Halt> {
         settings: settings.chain(set).collect(),
     };
     let sheet: Sheet = match &plan.keep {
-        Some(directory) => Box::new(keep::history_file(directory).map_err(keep::write_error)?),
+        Some(keep) => {
+            let file = keep::history_file(keep, scenario.name());
+            Box::new(file.map_err(RecordingError::Write)?)
+        }
         None => Box::new(std::io::sink()),
     };
-    Ok(Recorder::begin(sheet, header).map_err(keep::write_error)?)
+    Ok(Recorder::begin(sheet, header).map_err(RecordingError::Write)?)
 }
 
 fn arena(plan: &Plan, recorder: &Recorder, site: &Site) -> Result<Arena, Halt> {
@@ -185,7 +205,10 @@ fn give_up(recorder: &Recorder, halt: Halt) -> Result<(), Halt> {
         Halt::Late { what, within, last } => {
             (format!("{what} within {} s", within.as_secs_f64()), last)
         }
-        Halt::Call(error) => (String::from("brokers do what they are asked"), error.to_string()),
+        Halt::Call(error) => (
+            String::from("brokers do what they are asked"),
+            error.to_string(),
+        ),
         Halt::Trouble(trouble)
             if matches!(trouble.code, TroubleCode::NotReady | TroubleCode::NodeDied) =>
         {
@@ -200,15 +223,14 @@ fn give_up(recorder: &Recorder, halt: Halt) -> Result<(), Halt> {
     Ok(())
 }
 
-/// Closes the book and judges it.
-fn conclude(recorder: &Recorder, how: Ending) -> Result<Ran, Halt> {
+/// Closes the book, judges it and measures.
+fn conclude(recorder: &Recorder, began: Instant, how: Ending) -> Result<Ran, Halt> {
     let at = recorder.now();
     recorder.record(Event::End(End { at, how }));
     let history = recorder.finish()?;
-    let judgement = judge(&history);
+    let (judgement, metrics) = (judge(&history), measure(&history));
     Ok(Ran {
-        history,
-        judgement,
+        report: RunReport::new(&history, judgement, metrics, began.elapsed()),
         warnings: Vec::new(),
     })
 }

@@ -10,13 +10,13 @@ use tokio::time::Instant;
 
 use super::Plan;
 use super::starvation::Starvation;
-use super::target::Site;
+use super::target::{Site, Target};
 use crate::client::admin::{self, ClusterView, NewTopic};
 use crate::client::bootstrap;
 use crate::scenarios::halt::{Halt, until, until_now};
 use crate::scenarios::history::{
-    Event, FaultId, Found, Healed, LEAST_ACKS, LogEnd, Micros, Milestone, Phase, PhaseMark, Promise,
-    Topic, TopicDeleted, TopicPartition,
+    Event, FaultId, Found, Healed, LEAST_ACKS, LogEnd, Micros, Milestone, Phase, PhaseMark,
+    Promise, Topic, TopicDeleted, TopicPartition,
 };
 use crate::scenarios::metrics::{REJOINED, largest_gap};
 use crate::scenarios::nemesis::Nemesis;
@@ -25,6 +25,8 @@ use crate::spec::NodeId;
 
 /// Liveness: progress whenever a quorum can talk.
 pub(in crate::scenarios) const PROGRESS_WITHIN: Duration = Duration::from_secs(10);
+/// Longer than any fault of a scenario.
+const FAULTS_LAST: Duration = Duration::from_mins(1);
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 /// Creating a topic on a machine that does much else.
 const CREATED_WITHIN: Duration = Duration::from_secs(10);
@@ -54,8 +56,10 @@ impl Stage {
     pub(super) fn new(plan: &Plan, prefix: String, arena: Arena, site: Site) -> Self {
         let handle = site.handle.clone();
         let recorder = arena.recorder.clone();
+        // A cluster that is started for the scenario ends with it.
+        let lasting = matches!(plan.target, Target::Named(_)).then_some(FAULTS_LAST);
         Self {
-            nemesis: handle.map(|handle| Nemesis::new(handle, recorder)),
+            nemesis: handle.map(|handle| Nemesis::new(handle, recorder, lasting)),
             observers: Some(Observers::start(&arena)),
             fields: Vec::new(),
             site,
@@ -134,7 +138,9 @@ impl Stage {
         self.arena.recorder.record(Event::Topic(Topic {
             at: self.now(),
             name: name.clone(),
-            partitions: replicas.map(|partition| partition.replicas.clone()).collect(),
+            partitions: replicas
+                .map(|partition| partition.replicas.clone())
+                .collect(),
         }));
         let field = Field {
             number: self.fields.len() as u32,
@@ -159,14 +165,18 @@ impl Stage {
         self.arena
             .recorder
             .record(Event::TopicDeleted(TopicDeleted { at, topic }));
-        until("no node lists a deleted topic", CREATED_WITHIN, async || {
-            for view in self.views().await? {
-                if view.1.topic(&field.name).is_some() {
-                    return Err(format!("{} lists {}", view.0, field.name));
+        until(
+            "no node lists a deleted topic",
+            CREATED_WITHIN,
+            async || {
+                for view in self.views().await? {
+                    if view.1.topic(&field.name).is_some() {
+                        return Err(format!("{} lists {}", view.0, field.name));
+                    }
                 }
-            }
-            Ok(())
-        })
+                Ok(())
+            },
+        )
         .await
     }
 
@@ -183,24 +193,33 @@ impl Stage {
     /// Waits until every node describes a topic alike, with a leader for each partition and all
     /// its replicas in sync.
     pub async fn in_sync(&self, topic: &str, partitions: u32) -> Result<ClusterView, Halt> {
-        until("all replicas are in sync again", PROGRESS_WITHIN, async || {
-            let views = self.views().await?;
-            let first = views.first().and_then(|(_, view)| view.topic(topic)).cloned();
-            for (node, view) in &views {
-                let found = view.topic(topic).ok_or(format!("{node} does not know {topic}"))?;
-                let whole = found.error.is_none()
-                    && found.partitions.len() == partitions as usize
-                    && found.partitions.iter().all(|partition| {
-                        partition.leader.is_some()
-                            && partition.isr.len() == partition.replicas.len()
-                    });
-                if !whole || Some(found) != first.as_ref() {
-                    return Err(format!("{node} says {:?}", found.partitions));
+        until(
+            "all replicas are in sync again",
+            PROGRESS_WITHIN,
+            async || {
+                let views = self.views().await?;
+                let first = views
+                    .first()
+                    .and_then(|(_, view)| view.topic(topic))
+                    .cloned();
+                for (node, view) in &views {
+                    let found = view
+                        .topic(topic)
+                        .ok_or(format!("{node} does not know {topic}"))?;
+                    let whole = found.error.is_none()
+                        && found.partitions.len() == partitions as usize
+                        && found.partitions.iter().all(|partition| {
+                            partition.leader.is_some()
+                                && partition.isr.len() == partition.replicas.len()
+                        });
+                    if !whole || Some(found) != first.as_ref() {
+                        return Err(format!("{node} says {:?}", found.partitions));
+                    }
                 }
-            }
-            let view = views.into_iter().next().map(|(_, view)| view);
-            view.ok_or_else(|| String::from("there are no nodes"))
-        })
+                let view = views.into_iter().next().map(|(_, view)| view);
+                view.ok_or_else(|| String::from("there are no nodes"))
+            },
+        )
         .await
     }
 
@@ -286,7 +305,9 @@ impl Stage {
             for partition in field.all() {
                 match self.arena.leaders.of(partition) {
                     Some(leader) if !old.contains(&leader) => {}
-                    leader => return Err(format!("partition {} is led by {leader:?}", partition.1)),
+                    leader => {
+                        return Err(format!("partition {} is led by {leader:?}", partition.1));
+                    }
                 }
             }
             Ok(())
@@ -323,12 +344,20 @@ impl Stage {
         topic: &str,
         partition: TopicPartition,
     ) -> Result<[LogEnd; 2], String> {
-        let leader = self.arena.leaders.of(partition).ok_or("no leader is known")?;
+        let leader = self
+            .arena
+            .leaders
+            .of(partition)
+            .ok_or("no leader is known")?;
         let addr = self.arena.brokers[&leader];
         let view = admin::metadata(addr, Some(&[topic]), ANSWER_WITHIN).await;
         let view = view.map_err(|error| error.to_string())?;
-        let found = view.topic(topic).and_then(|topic| topic.partition(partition.1));
-        let isr = found.map(|partition| partition.isr.clone()).unwrap_or_default();
+        let found = view
+            .topic(topic)
+            .and_then(|topic| topic.partition(partition.1));
+        let isr = found
+            .map(|partition| partition.isr.clone())
+            .unwrap_or_default();
         if !isr.contains(&node) {
             return Err(format!("the ISR of partition {} is {isr:?}", partition.1));
         }
@@ -397,7 +426,10 @@ impl Stage {
     /// Promises that no partition went without an ack for longer than `budget` since then.
     pub fn gap_within(&self, since: Micros, budget: Duration) {
         let (to, allowed) = (self.now(), self.starvation.extend(budget));
-        let worst = self.arena.recorder.look(|history| largest_gap(history, since, to));
+        let worst = self
+            .arena
+            .recorder
+            .look(|history| largest_gap(history, since, to));
         let what = format!("the largest gap is at most {} ms", budget.as_millis());
         let kept = match worst.flatten() {
             Some(gap) if gap.length() <= allowed => Ok(()),

@@ -93,7 +93,11 @@ impl Site {
     }
 
     async fn fresh(plan: &Plan, nodes: u16, recorder: &Recorder) -> Result<Self, Halt> {
-        let name = format!("scenario-{}-{:04x}", std::process::id(), rand::random::<u16>());
+        let name = format!(
+            "scenario-{}-{:04x}",
+            std::process::id(),
+            rand::random::<u16>()
+        );
         let name: ClusterName = name.parse().expect("digits and dashes are a name");
         let request = LaunchRequest {
             nodes: Some(nodes),

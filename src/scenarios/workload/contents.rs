@@ -3,9 +3,7 @@
 use bytes::Bytes;
 
 use crate::protocol::records::{BatchHeader, Batches, Record, Records as BatchRecords, verify};
-use crate::scenarios::history::{
-    Parsed, Records, Strange, Strangeness, parse_value,
-};
+use crate::scenarios::history::{Parsed, Records, Strange, Strangeness, parse_value};
 
 /// What a fetch brought from `from` on, below `to`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -57,12 +57,7 @@ impl Cursor {
             None => self.route.turn(),
         }
         let (asked, broker) = (self.position, self.route.broker());
-        let request = wire::fetch(
-            &self.source.topic,
-            self.source.partition.1,
-            asked,
-            appetite,
-        );
+        let request = wire::fetch(&self.source.topic, self.source.partition.1, asked, appetite);
         let Ok(line) = self.route.line().await else {
             return tokio::time::sleep(RETRY_PAUSE).await;
         };

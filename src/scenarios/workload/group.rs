@@ -65,7 +65,11 @@ pub(super) fn sync(
     (topic, partitions): (&str, u32),
     joined: &JoinGroupResponse,
 ) -> SyncGroupRequest {
-    let members: Vec<&StrBytes> = joined.members.iter().map(|member| &member.member_id).collect();
+    let members: Vec<&StrBytes> = joined
+        .members
+        .iter()
+        .map(|member| &member.member_id)
+        .collect();
     let assignments = shares(members.len(), partitions).into_iter().zip(members);
     let assignments = assignments.map(|(share, member)| {
         SyncGroupRequestAssignment::default()
@@ -117,7 +121,9 @@ pub(super) fn assigned(mut bytes: Bytes) -> Result<Vec<u32>, String> {
     let decoded = decoded.map_err(|error| error.to_string())?;
     let topics = decoded.assigned_partitions.into_iter();
     let partitions = topics.flat_map(|topic| topic.partitions);
-    Ok(partitions.filter_map(|partition| u32::try_from(partition).ok()).collect())
+    Ok(partitions
+        .filter_map(|partition| u32::try_from(partition).ok())
+        .collect())
 }
 
 pub(super) fn heartbeat(group: &str, who: &Membership) -> HeartbeatRequest {
@@ -184,7 +190,10 @@ pub(super) fn committed(answer: &OffsetFetchResponse) -> Result<BTreeMap<u32, Op
     }
     let told = partitions.map(|partition| {
         let offset = partition.committed_offset;
-        (partition.partition_index as u32, Some(offset).filter(|offset| *offset >= 0))
+        (
+            partition.partition_index as u32,
+            Some(offset).filter(|offset| *offset >= 0),
+        )
     });
     Ok(told.collect())
 }

@@ -53,15 +53,15 @@ pub(super) struct Member {
     turn: usize,
 }
 
-/// Why a member goes back.
+/// What a member does when it cannot read on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Back {
-    /// To join the next generation.
-    ToJoin,
-    /// To find the coordinator.
-    ToFind,
-    /// Out of the group.
-    ToLeave,
+enum Next {
+    /// Join the next generation.
+    Join,
+    /// Find the coordinator.
+    Find,
+    /// Leave the group.
+    Leave,
 }
 
 type Coordinator = (NodeId, Connection);
@@ -91,7 +91,7 @@ impl Member {
             let Some(coordinator) = self.find().await else {
                 continue;
             };
-            if self.take_part(&coordinator).await == Back::ToLeave {
+            if self.take_part(&coordinator).await == Next::Leave {
                 let leave = group::leave(&self.group, &self.who);
                 // A group that does not hear it will notice by the session's end.
                 drop(coordinator.1.call(leave, ATTEMPT_TIMEOUT).await);
@@ -116,29 +116,29 @@ impl Member {
     }
 
     /// Generation after generation, until the coordinator is lost or it is time to leave.
-    async fn take_part(&mut self, coordinator: &Coordinator) -> Back {
+    async fn take_part(&mut self, coordinator: &Coordinator) -> Next {
         let mut stop = self.stop.clone();
         loop {
             let joined = tokio::select! {
                 biased;
-                _told = stop.wait_for(|stop| *stop) => return Back::ToLeave,
+                _told = stop.wait_for(|stop| *stop) => return Next::Leave,
                 joined = self.join(&coordinator.1) => joined,
             };
-            let back = match joined {
+            let next = match joined {
                 Ok(partitions) => self.read(coordinator, partitions).await,
-                Err(back) => back,
+                Err(next) => next,
             };
-            if back != Back::ToJoin {
-                return back;
+            if next != Next::Join {
+                return next;
             }
             tokio::time::sleep(RETRY_PAUSE).await;
         }
     }
 
-    async fn join(&mut self, coordinator: &Connection) -> Result<Vec<u32>, Back> {
+    async fn join(&mut self, coordinator: &Connection) -> Result<Vec<u32>, Next> {
         let request = group::join(&self.group, &self.source.topic, &self.who.member);
         let joined = coordinator.call(request, JOIN_WITHIN).await;
-        let joined = joined.map_err(|_lost| Back::ToFind)?;
+        let joined = joined.map_err(|_lost| Next::Find)?;
         if joined.error_code == MEMBER_ID_REQUIRED || joined.error_code == 0 {
             self.who.member = joined.member_id.to_string();
         }
@@ -148,26 +148,26 @@ impl Member {
         let request = group::sync(&self.group, topic, &joined);
         let synced: Result<SyncGroupResponse, ClientError> =
             coordinator.call(request, JOIN_WITHIN).await;
-        let synced = synced.map_err(|_lost| Back::ToFind)?;
+        let synced = synced.map_err(|_lost| Next::Find)?;
         self.check(synced.error_code)?;
-        group::assigned(synced.assignment).map_err(|_strange| Back::ToFind)
+        group::assigned(synced.assignment).map_err(|_strange| Next::Find)
     }
 
     /// What an error code means for the membership.
-    fn check(&mut self, code: i16) -> Result<(), Back> {
+    fn check(&mut self, code: i16) -> Result<(), Next> {
         match code {
             0 => Ok(()),
-            MEMBER_ID_REQUIRED | REBALANCE => Err(Back::ToJoin),
+            MEMBER_ID_REQUIRED | REBALANCE => Err(Next::Join),
             UNKNOWN_MEMBER | ILLEGAL_GENERATION => {
                 self.who = Membership::default();
-                Err(Back::ToJoin)
+                Err(Next::Join)
             }
-            _ => Err(Back::ToFind),
+            _ => Err(Next::Find),
         }
     }
 
     /// Reads one generation's partitions to its end.
-    async fn read(&mut self, coordinator: &Coordinator, partitions: Vec<u32>) -> Back {
+    async fn read(&mut self, coordinator: &Coordinator, partitions: Vec<u32>) -> Next {
         let reader = Reader {
             client: self.client,
             assignment: Assignment::Group {
@@ -177,7 +177,7 @@ impl Member {
         };
         let mut cursors = match self.cursors(coordinator, &partitions).await {
             Ok(cursors) => cursors,
-            Err(back) => return back,
+            Err(next) => return next,
         };
         let mut committed = BTreeMap::new();
         let mut beat = Instant::now();
@@ -190,12 +190,12 @@ impl Member {
             }
             if beat.elapsed() >= BEAT_EVERY {
                 beat = Instant::now();
-                if let Err(back) = self.keep_up(coordinator, &cursors, &mut committed).await {
-                    return back;
+                if let Err(next) = self.keep_up(coordinator, &cursors, &mut committed).await {
+                    return next;
                 }
             }
         }
-        Back::ToLeave
+        Next::Leave
     }
 
     /// Where the group was; the start where it was nowhere.
@@ -203,14 +203,14 @@ impl Member {
         &mut self,
         coordinator: &Coordinator,
         partitions: &[u32],
-    ) -> Result<Vec<Cursor>, Back> {
+    ) -> Result<Vec<Cursor>, Next> {
         if partitions.is_empty() {
             return Ok(Vec::new());
         }
         let sent = self.source.recorder.now();
         let request = group::offsets(&self.group, &self.source.topic, partitions);
         let answer = coordinator.1.call(request, ATTEMPT_TIMEOUT).await;
-        let answer = answer.map_err(|_lost| Back::ToFind)?;
+        let answer = answer.map_err(|_lost| Next::Find)?;
         let answered = self.source.recorder.now();
         let told = match group::committed(&answer) {
             Ok(told) => told,
@@ -252,12 +252,14 @@ impl Member {
         coordinator: &Coordinator,
         cursors: &[Cursor],
         committed: &mut BTreeMap<u32, i64>,
-    ) -> Result<(), Back> {
+    ) -> Result<(), Next> {
         let beat = group::heartbeat(&self.group, &self.who);
         let answer = coordinator.1.call(beat, ATTEMPT_TIMEOUT).await;
-        let answer = answer.map_err(|_lost| Back::ToFind)?;
+        let answer = answer.map_err(|_lost| Next::Find)?;
         // What was read is committed before a rebalance, as long as this generation lasts.
-        let moved = cursors.iter().map(|cursor| (cursor.source.partition.1, cursor.position));
+        let moved = cursors
+            .iter()
+            .map(|cursor| (cursor.source.partition.1, cursor.position));
         let moved: BTreeMap<u32, i64> = moved
             .filter(|(partition, position)| committed.get(partition) != Some(position))
             .collect();
@@ -272,14 +274,19 @@ impl Member {
         &mut self,
         coordinator: &Coordinator,
         offsets: &BTreeMap<u32, i64>,
-    ) -> Result<(), Back> {
+    ) -> Result<(), Next> {
         let request = group::commit(&self.group, &self.who, &self.source.topic, offsets);
         let sent = self.source.recorder.now();
         let answer = coordinator.1.call(request, ATTEMPT_TIMEOUT).await;
         let answered = self.source.recorder.now();
         for (partition, offset) in offsets {
             let outcome = commit_outcome(&answer, *partition);
-            self.note_commit(coordinator.0, (*partition, *offset), (sent, answered), outcome);
+            self.note_commit(
+                coordinator.0,
+                (*partition, *offset),
+                (sent, answered),
+                outcome,
+            );
         }
         match answer {
             Ok(answer) => {
@@ -287,7 +294,7 @@ impl Member {
                 let worst = codes.into_values().find(|code| *code != 0);
                 self.check(worst.unwrap_or(0))
             }
-            Err(_lost) => Err(Back::ToFind),
+            Err(_lost) => Err(Next::Find),
         }
     }
 

@@ -170,7 +170,12 @@ impl Workload {
                 recorder: arena.recorder.clone(),
                 producer: Arc::clone(&producer),
                 identity,
-                goods: goods(arena, field, (partition, producer.client), (size, pace(partition.1))),
+                goods: goods(
+                    arena,
+                    field,
+                    (partition, producer.client),
+                    (size, pace(partition.1)),
+                ),
                 route: Route::new(Arc::clone(&arena.brokers), first, base),
                 load: self.load.subscribe(),
             };

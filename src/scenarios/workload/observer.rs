@@ -9,9 +9,7 @@ use super::leaders::Leaders;
 use super::recorder::Recorder;
 use crate::client::admin::{Admin, ClusterView, PartitionView, TopicView};
 use crate::client::{CallError, ErrorCode};
-use crate::scenarios::history::{
-    Event, MetadataSeen, PartitionSeen, TopicPartition, TopicSeen,
-};
+use crate::scenarios::history::{Event, MetadataSeen, PartitionSeen, TopicPartition, TopicSeen};
 use crate::spec::NodeId;
 
 /// Between two questions: the resolution of the election time.
@@ -48,7 +46,8 @@ impl Observer {
                 continue;
             };
             admin = Some(asked);
-            let same = |last: &MetadataSeen| last.brokers == seen.brokers && last.topics == seen.topics;
+            let same =
+                |last: &MetadataSeen| last.brokers == seen.brokers && last.topics == seen.topics;
             if !last.as_ref().is_some_and(same) {
                 self.recorder.record(Event::Metadata(seen.clone()));
                 last = Some(seen);
@@ -72,7 +71,11 @@ impl Observer {
             names.collect::<Vec<_>>()
         });
         for (number, name) in (0..).zip(names.unwrap_or_default()) {
-            for partition in view.topic(&name).into_iter().flat_map(|topic| &topic.partitions) {
+            for partition in view
+                .topic(&name)
+                .into_iter()
+                .flat_map(|topic| &topic.partitions)
+            {
                 if let Some(leader) = partition.leader {
                     let at = TopicPartition(number, partition.index);
                     self.leaders.told(at, partition.epoch, leader);

@@ -126,7 +126,12 @@ impl Reading {
         };
         self.found.log_start = data.log_start_offset.max(0);
         let to = replica.goal;
-        let brought = read(data.records, Bounds { from, to }, replica.run, self.found.hash);
+        let brought = read(
+            data.records,
+            Bounds { from, to },
+            replica.run,
+            self.found.hash,
+        );
         if brought.next == from && from < to {
             return Err(format!(
                 "it shows records up to offset {from} only (high watermark {})",

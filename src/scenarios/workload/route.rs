@@ -62,7 +62,7 @@ impl Route {
     /// The connection to that broker, dialled where there is none. Nothing was asked when this fails.
     pub(super) async fn line(&mut self) -> Result<&Line, ClientError> {
         let at = self.at;
-        if self.lines.get(&at).is_some_and(|line| line.is_broken()) {
+        if self.lines.get(&at).is_some_and(Line::is_broken) {
             self.lines.remove(&at);
         }
         if !self.lines.contains_key(&at) {

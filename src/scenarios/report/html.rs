@@ -14,5 +14,7 @@ use super::model::Report;
 
 /// The report as a page.
 pub fn html(report: &Report) -> String {
-    page::page(report).into_string()
+    let page = page::page(report).into_string();
+    // No page may hold them, and nobody can read them.
+    page.replace(|c: char| c.is_control() && c != '\n', "")
 }

@@ -2,7 +2,7 @@
 //!
 //! [`data`] is the contract of `scenario --json`; [`full`] is the same with every run in full: each
 //! figure with the moments that it was measured between, every law, every counter-example. What was
-//! not examined is null, never 0.
+//! not examined is null, never 0. An interrupted scenario counts among the unknown ones.
 
 use serde_json::{Map, Value, json};
 

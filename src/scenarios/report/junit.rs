@@ -52,7 +52,7 @@ fn suite(name: &str, run: &RunReport) -> Markup {
             (PreEscaped("\n"))
             (properties(run))
             @for law in &run.judgement.laws { (case(of, law)) }
-            @if let Some(reasons) = beside_the_laws(run) { (verdict_case(of, run, &reasons)) }
+            @if is_inconclusive(run) { (verdict_case(of, run)) }
         }
         (PreEscaped("\n"))
     }
@@ -105,26 +105,24 @@ fn case(scenario: &str, law: &LawVerdict) -> Markup {
     }
 }
 
-/// An unknown verdict whose reason is no law's, as a case of its own.
-fn verdict_case(scenario: &str, run: &RunReport, reasons: &str) -> Markup {
+/// A verdict that is neither green nor a broken law, as a case of its own with all its reasons.
+fn verdict_case(scenario: &str, run: &RunReport) -> Markup {
     let word = run.conclusion.name();
     html! {
         testcase classname=(clean(scenario)) name="verdict" {
-            error type=(word) message=(format!("the verdict is {word}")) { (clean(reasons)) }
+            error type=(word) message=(format!("the verdict is {word}")) {
+                (clean(&run.judgement.reasons.join("\n")))
+            }
         }
         (PreEscaped("\n"))
     }
 }
 
-/// Why the verdict is not "pass", where no case above says so.
-fn beside_the_laws(run: &RunReport) -> Option<String> {
-    let said = run
-        .judgement
-        .laws
-        .iter()
-        .any(|law| matches!(law.result, LawResult::Failed | LawResult::Unknown));
-    let silent = run.conclusion != Conclusion::Pass && !said;
-    silent.then(|| run.judgement.reasons.join("\n"))
+fn is_inconclusive(run: &RunReport) -> bool {
+    matches!(
+        run.conclusion,
+        Conclusion::Unknown | Conclusion::Interrupted
+    )
 }
 
 fn broken(law: &LawVerdict) -> String {
@@ -172,7 +170,7 @@ impl Tally {
             let laws = run.judgement.laws.iter();
             laws.filter(|law| law.result == result).count()
         };
-        let beside = usize::from(beside_the_laws(run).is_some());
+        let beside = usize::from(is_inconclusive(run));
         Self {
             tests: run.judgement.laws.len() + beside,
             failures: number(LawResult::Failed),

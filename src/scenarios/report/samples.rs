@@ -1,6 +1,8 @@
 //! Histories made up for the tests of reports: a failover that goes well, one that loses records,
 //! one that is interrupted; and strings that would break a careless page.
 
+mod judged;
+
 use std::time::Duration;
 
 use super::{Report, RunReport, ScenarioReport};
@@ -11,11 +13,11 @@ use crate::scenarios::history::{
     Milestone, NodeEvent, NodeLife, Outcome, PartitionSeen, Phase, PhaseMark, Promise, Read,
     ReadAnswer, Records, ReplicaRead, Run, Topic, TopicPartition, TopicSeen, VERSION, ValueId,
 };
-use crate::scenarios::judge::{
-    Anomaly, Counts, Evidence, Judgement, LawResult, LawVerdict, Verdict, judge,
-};
+use crate::scenarios::judge::judge;
 use crate::scenarios::metrics::{FORMED, REJOINED, measure};
 use crate::spec::NodeId;
+
+pub(crate) use judged::{judged, one_of_each};
 
 /// What a page must not take for its own.
 pub(crate) const HOSTILE: &str =
@@ -410,139 +412,4 @@ pub(crate) fn report(scenarios: Vec<ScenarioReport>) -> Report {
         scenarios,
         interrupted: false,
     }
-}
-
-/// Everything at once: a pass, a loss, several runs, an interruption.
-pub(crate) fn all() -> Report {
-    let plain = |scenario| Plot {
-        scenario,
-        ..Plot::good()
-    };
-    let slower = (0..8).map(|run| Plot {
-        slower: run * run * 1_700,
-        ..plain("network-partition")
-    });
-    let runs: Vec<Plot> = slower.collect();
-    report(vec![
-        scenario(&[plain("clean-startup")]),
-        scenario(&[Plot::good()]),
-        scenario(&[Plot {
-            scenario: "pause-leader",
-            ..Plot::lossy()
-        }]),
-        scenario(&runs),
-        scenario(&[Plot::interrupted()]),
-    ])
-}
-
-/// A judgement made by hand, with one law of each result: what documents show of it stays the
-/// same whatever the judge learns.
-pub(crate) fn judgement(verdict: Verdict) -> Judgement {
-    let law = |law, result, examined| LawVerdict {
-        law,
-        result,
-        examined,
-        broken: 0,
-        remarks: Vec::new(),
-        anomalies: Vec::new(),
-    };
-    let failed = verdict == Verdict::Failed;
-    let mut durable = law(Law::AckedIsDurable, LawResult::Passed, 14_640);
-    let mut order = law(Law::Order, LawResult::Passed, 14_640);
-    let mut absent = law(Law::CommittedOffsets, LawResult::NotApplicable, 0);
-    absent.remarks = vec![String::from("no group reads in this scenario")];
-    if failed {
-        durable.result = LawResult::Failed;
-        durable.broken = 2;
-        durable.anomalies = vec![anomaly()];
-    }
-    if verdict == Verdict::Unknown {
-        order.result = LawResult::Unknown;
-        order.remarks = vec![String::from("node-3's copy was not read: time-out")];
-    }
-    let reasons = match verdict {
-        Verdict::Passed => Vec::new(),
-        Verdict::Failed => vec![format!("acked is durable: {}", anomaly().what)],
-        Verdict::Unknown => vec![String::from("order: node-3's copy was not read: time-out")],
-    };
-    let counts = Counts {
-        acked: Some(14_640),
-        read: (verdict != Verdict::Unknown).then_some(14_638 + 2 * u64::from(!failed)),
-        lost: (verdict != Verdict::Unknown).then_some(2 * u64::from(failed)),
-        duplicated: Some(0),
-        duplicates_allowed: Some(0),
-        reordered: Some(0),
-        unknown: Some(0),
-    };
-    let laws = vec![durable, order, absent];
-    Judgement {
-        verdict,
-        reasons,
-        laws,
-        counts,
-    }
-}
-
-fn anomaly() -> Anomaly {
-    let evidence = |at, what: &str| Evidence {
-        at: Micros(at),
-        what: what.to_owned(),
-    };
-    Anomaly {
-        law: Law::AckedIsDurable,
-        what: String::from("v0.17 was acked at offset 17 of orders-0 and is on no replica"),
-        partition: Some(String::from("orders-0")),
-        offset: Some(17),
-        value: Some(String::from("v0.17")),
-        evidence: vec![
-            evidence(
-                2_499_000,
-                "client-1 sends v0.17 to node-1 for orders-0, acked",
-            ),
-            evidence(KILLED, "fault begins: kill node-1"),
-            evidence(
-                LED_AGAIN,
-                "node-3 tells that node-2 leads orders-0 in epoch 2",
-            ),
-            evidence(LOAD.end, HOSTILE),
-        ],
-        repeat: String::from("chronik-dev scenario leader-failover --seed 42"),
-    }
-}
-
-/// A run of a plot with a judgement made by hand.
-pub(crate) fn judged(plot: Plot, verdict: Verdict) -> ScenarioReport {
-    let history = plot.history();
-    let metrics = measure(&history);
-    let took = Duration::from_millis(5_640);
-    let run = RunReport::new(&history, judgement(verdict), metrics, took);
-    ScenarioReport::new(plot.scenario, vec![run])
-}
-
-/// One scenario of each conclusion, and one with several runs.
-pub(crate) fn one_of_each() -> Report {
-    let named = |scenario| Plot {
-        scenario,
-        ..Plot::good()
-    };
-    let mut several = judged(named("network-partition"), Verdict::Passed);
-    several.runs.extend(
-        judged(
-            Plot {
-                slower: 31_000,
-                ..named("network-partition")
-            },
-            Verdict::Passed,
-        )
-        .runs,
-    );
-    let mut failed = judged(Plot::good(), Verdict::Failed);
-    failed.runs[0].kept = Some("out/leader-failover/run-1".into());
-    report(vec![
-        judged(named("clean-startup"), Verdict::Passed),
-        failed,
-        judged(named("pause-leader"), Verdict::Unknown),
-        several,
-        judged(Plot::interrupted(), Verdict::Unknown),
-    ])
 }

@@ -51,7 +51,8 @@ fn why(scenario: &ScenarioReport) -> String {
         }
     };
     let reasons = &run.judgement.reasons;
-    let Some(first) = reasons.first() else {
+    let stopped = run.conclusion == Conclusion::Interrupted;
+    let Some(first) = reasons.first().filter(|_| !stopped) else {
         return format!("{runs}stopped after {}", seconds(run.took));
     };
     let more = match reasons.len() - 1 {
@@ -87,7 +88,8 @@ fn passed(scenario: &ScenarioReport) -> String {
 /// What a scenario is about is said first. Every cluster is formed, so that counts in one only.
 fn times(scenario: &ScenarioReport) -> Vec<String> {
     if scenario.name == "clean-startup" {
-        let formed = figure(scenario, Metric::Formation);
+        let formed = scenario.spread(Metric::Formation);
+        let formed = formed.map(|all| value(Metric::Formation, all.max));
         let formed = formed.map(|time| format!("{time} formation"));
         return formed
             .into_iter()
@@ -95,10 +97,10 @@ fn times(scenario: &ScenarioReport) -> Vec<String> {
             .collect();
     }
     let told = [
-        (Metric::Failover, "failover in"),
-        (Metric::Rejoin, "rejoin in"),
+        (Metric::Failover, "failover"),
+        (Metric::Rejoin, "rejoin"),
         (Metric::HandoverGap, "handover gap"),
-        (Metric::Shutdown, "exit in"),
+        (Metric::Shutdown, "exit"),
     ];
     let told = told
         .into_iter()
@@ -110,9 +112,10 @@ fn figure(scenario: &ScenarioReport, metric: Metric) -> Option<String> {
     assert!(metric.unit() == Unit::Millis, "counts are told elsewhere");
     let spread = scenario.spread(metric)?;
     Some(match scenario.runs.len() {
-        1 => value(metric, spread.max),
+        1 if metric == Metric::HandoverGap => value(metric, spread.max),
+        1 => format!("in {}", value(metric, spread.max)),
         _ => format!(
-            "p50 {} max {}",
+            "p50 {} / max {}",
             value(metric, spread.p50),
             value(metric, spread.max)
         ),

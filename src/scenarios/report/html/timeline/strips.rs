@@ -51,7 +51,7 @@ fn span(course: &Course, one: &LaneSpan, y: f64, axis: &Axis) -> Markup {
             title { (format!("{} ({} to {})", one.words, one.at.from, one.at.to)) }
         }
         @if fits {
-            text.within x=(n(left + 5.0)) y=(n(y + 11.0)) { (said) }
+            text class=(if one.state == State::Electing { "within on-wait" } else { "within" }) x=(n(left + 5.0)) y=(n(y + 11.0)) { (said) }
         }
     }
 }

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use super::render::ColorChoice;
 use super::{
     bench, completions, consume, doctor, down, env, faults, logs, ls, net, node, nodes, ports,
-    produce, run, status, topic, up, verify,
+    produce, run, scenario, status, topic, up, verify,
 };
 
 /// A real, Raft-replicated, Kafka-compatible cluster on this machine.
@@ -96,6 +96,8 @@ pub(super) enum Command {
     Env(env::Args),
     /// Run a command with a cluster of its own
     Run(run::Args),
+    /// Break a cluster on purpose, and prove what survived
+    Scenario(scenario::Args),
     /// Look for what would spoil a cluster, and say what cures it
     Doctor(doctor::Args),
     /// Measure how fast the cluster acks
@@ -137,6 +139,7 @@ impl Command {
             Self::Faults(_) => "faults",
             Self::Env(_) => "env",
             Self::Run(_) => "run",
+            Self::Scenario(_) => "scenario",
             Self::Doctor(_) => "doctor",
             Self::Bench(_) => "bench",
             Self::Topic(_) => "topic",

@@ -28,6 +28,7 @@ mod ports;
 mod produce;
 mod render;
 mod run;
+mod scenario;
 mod status;
 mod supervise;
 mod target;
@@ -81,6 +82,7 @@ fn dispatch(context: &Context, command: Command) -> CommandResult {
         Command::Faults(args) => faults::run(context, &args),
         Command::Env(args) => env::run(context, &args),
         Command::Run(args) => run::run(context, &args),
+        Command::Scenario(args) => scenario::run(context, &args),
         Command::Doctor(args) => doctor::run(context, &args),
         Command::Bench(args) => bench::run(context, &args),
         Command::Topic(args) => topic::run(context, &args),

@@ -6,11 +6,12 @@
 use kafka_protocol::messages::{
     ApiKey, ApiVersionsRequest, ApiVersionsResponse, CreateTopicsRequest, CreateTopicsResponse,
     DeleteTopicsRequest, DeleteTopicsResponse, DescribeConfigsRequest, DescribeConfigsResponse,
-    FetchRequest, FetchResponse, FindCoordinatorRequest, FindCoordinatorResponse,
-    InitProducerIdRequest, InitProducerIdResponse, ListOffsetsRequest, ListOffsetsResponse,
-    MetadataRequest, MetadataResponse, OffsetCommitRequest, OffsetCommitResponse,
-    OffsetFetchRequest, OffsetFetchResponse, ProduceRequest, ProduceResponse, RequestKind,
-    ResponseKind,
+    FetchRequest, FetchResponse, FindCoordinatorRequest, FindCoordinatorResponse, HeartbeatRequest,
+    HeartbeatResponse, InitProducerIdRequest, InitProducerIdResponse, JoinGroupRequest,
+    JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse, ListOffsetsRequest,
+    ListOffsetsResponse, MetadataRequest, MetadataResponse, OffsetCommitRequest,
+    OffsetCommitResponse, OffsetFetchRequest, OffsetFetchResponse, ProduceRequest, ProduceResponse,
+    RequestKind, ResponseKind, SyncGroupRequest, SyncGroupResponse,
 };
 
 /// A request that this client can send.
@@ -49,10 +50,14 @@ apis! {
     DescribeConfigs 4 DescribeConfigsRequest DescribeConfigsResponse;
     Fetch 11 FetchRequest FetchResponse;
     FindCoordinator 3 FindCoordinatorRequest FindCoordinatorResponse;
+    Heartbeat 3 HeartbeatRequest HeartbeatResponse;
     InitProducerId 4 InitProducerIdRequest InitProducerIdResponse;
+    JoinGroup 5 JoinGroupRequest JoinGroupResponse;
+    LeaveGroup 2 LeaveGroupRequest LeaveGroupResponse;
     ListOffsets 6 ListOffsetsRequest ListOffsetsResponse;
     Metadata 12 MetadataRequest MetadataResponse;
     OffsetCommit 8 OffsetCommitRequest OffsetCommitResponse;
     OffsetFetch 7 OffsetFetchRequest OffsetFetchResponse;
     Produce 9 ProduceRequest ProduceResponse;
+    SyncGroup 3 SyncGroupRequest SyncGroupResponse;
 }

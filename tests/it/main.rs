@@ -16,6 +16,7 @@ mod power;
 mod preconditions;
 mod produce;
 mod restart;
+mod scenario;
 mod tell;
 mod terms;
 mod user;

@@ -4,10 +4,6 @@ pub(super) mod clock;
 pub(super) mod judgement;
 pub(super) mod progress;
 mod style;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "only the scenario command prints it")
-)]
 pub(super) mod summary;
 pub(super) mod tables;
 pub(super) mod usage;

@@ -1,0 +1,86 @@
+//! `quorum-loss`: the majority is killed, then started again.
+//!
+//! Writes block with a retriable error and none is acked; everything is back after the restart.
+
+use std::time::Duration;
+
+use super::PARTITIONS;
+use crate::client::ErrorCode;
+use crate::scenarios::halt::{Halt, until_now};
+use crate::scenarios::history::{History, Micros, Outcome, Phase, TopicPartition};
+use crate::scenarios::runner::{PROGRESS_WITHIN, Stage};
+use crate::scenarios::workload::Cast;
+use crate::spec::NodeId;
+
+/// Refused writes after which it is clear how the survivor behaves.
+const REFUSALS: usize = 50;
+/// An ack that was on its way when the majority died.
+const IN_FLIGHT: Duration = Duration::from_millis(100);
+
+pub(super) async fn play(stage: &mut Stage) -> Result<(), Halt> {
+    let orders = stage.topic("orders", PARTITIONS, &[]).await?;
+    stage.load(&orders, Cast::Everybody).await?;
+    stage.before().await?;
+
+    stage.step("killing the majority");
+    let leader = stage.leader(TopicPartition(orders.number, 0)).await?;
+    let survivors = stage.minority_without(leader);
+    let majority = stage.others(&survivors);
+    stage.phase(Phase::During, false);
+    let kill = stage.nemesis()?.kill(&majority).await?;
+    let dead = stage.now();
+    stage.step("writing without a quorum");
+    until_now(
+        "writes without a quorum are refused",
+        PROGRESS_WITHIN,
+        || {
+            let refused = stage
+                .arena
+                .recorder
+                .look(|history| refusals(history, &survivors, dead));
+            match refused.unwrap_or(0) {
+                refused if refused >= REFUSALS => Ok(()),
+                refused => Err(format!("{refused} of {REFUSALS} writes were refused")),
+            }
+        },
+    )
+    .await?;
+    stage.promise(
+        "no write is acked without a quorum",
+        none_acked(stage, dead),
+    );
+
+    stage.mend(kill).await?;
+    for node in &majority {
+        stage.rejoined(*node).await?;
+    }
+    stage.in_sync(&orders.name, orders.partitions).await?;
+    stage.after().await?;
+    stage.finale().await
+}
+
+/// Answers of the survivors that a client may try again after.
+fn refusals(history: &History, survivors: &[NodeId], since: Micros) -> usize {
+    let attempts = history.attempts.iter().rev();
+    let late = attempts.take_while(|attempt| attempt.answered >= since);
+    let refused = late.filter(|attempt| {
+        let code = match attempt.outcome {
+            Outcome::Failed { code } => Some(code),
+            Outcome::Unknown { code, .. } => code,
+            Outcome::Ok { .. } => None,
+        };
+        let retriable = code.is_some_and(|code| ErrorCode(code).is_retriable());
+        retriable && survivors.contains(&attempt.broker)
+    });
+    refused.count()
+}
+
+fn none_acked(stage: &Stage, dead: Micros) -> Result<(), String> {
+    let acked = stage.arena.recorder.look(|history| {
+        let mut attempts = history.attempts.iter();
+        let late = |at: Micros| at.since(dead) > IN_FLIGHT;
+        let ack = attempts.find(|attempt| attempt.acked().is_some() && late(attempt.sent));
+        ack.map(|ack| format!("{} acked one that was sent at {}", ack.broker, ack.sent))
+    });
+    acked.flatten().map_or(Ok(()), Err)
+}

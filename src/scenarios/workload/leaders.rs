@@ -1,0 +1,43 @@
+//! Who leads what, as the observers last heard: the highest epoch is believed.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::scenarios::history::TopicPartition;
+use crate::spec::NodeId;
+
+/// A table that the observers of a scenario fill and its readers follow.
+#[derive(Debug, Clone, Default)]
+pub struct Leaders(Arc<Mutex<BTreeMap<TopicPartition, (i32, NodeId)>>>);
+
+impl Leaders {
+    /// Takes note of what a node says.
+    pub fn told(&self, partition: TopicPartition, epoch: i32, leader: NodeId) {
+        let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = table.entry(partition).or_insert((epoch, leader));
+        if epoch > known.0 {
+            *known = (epoch, leader);
+        }
+    }
+
+    /// The leader of a partition, once one is known.
+    pub fn of(&self, partition: TopicPartition) -> Option<NodeId> {
+        let table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        table.get(&partition).map(|(_, leader)| *leader)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lower_epoch_is_not_believed_again() {
+        let (leaders, partition) = (Leaders::default(), TopicPartition(0, 1));
+        assert_eq!(leaders.of(partition), None);
+        for (epoch, leader) in [(2, 1), (3, 2), (2, 1), (3, 3)] {
+            leaders.told(partition, epoch, NodeId(leader));
+        }
+        assert_eq!(leaders.of(partition), Some(NodeId(2)));
+    }
+}

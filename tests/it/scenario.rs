@@ -1,0 +1,120 @@
+//! Scenarios against real clusters, as users run them.
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+
+use crate::user::{User, gone_within, talk};
+
+/// The nodes of clusters that were built for scenarios, anywhere.
+fn temporary(user: &User) -> Vec<String> {
+    let entries = std::fs::read_dir(user.path("tmp")).unwrap().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.collect()
+}
+
+/// Runs scenarios that must pass, and returns each one's data.
+fn passed(user: &User, words: &[&str]) -> Vec<Value> {
+    let (code, mut envelope) = user.json(&[&["scenario"], words].concat());
+    assert_eq!(code, 0, "{envelope:#}");
+    let data = envelope["data"].take();
+    assert_eq!(data["failed"], 0, "{data:#}");
+    assert_eq!(temporary(user), [""; 0], "the cluster is removed");
+    data["scenarios"].as_array().unwrap().clone()
+}
+
+#[test]
+fn a_clean_start_and_a_failover_pass_with_sound_counts() {
+    let user = User::new();
+    let report = user.path("report");
+    let report = report.to_str().unwrap();
+    let ran = passed(
+        &user,
+        &["clean-startup", "leader-failover", "--report", report],
+    );
+    assert_eq!(ran.len(), 2);
+    assert!(ran.iter().all(|one| one["verdict"] == "pass"), "{ran:#?}");
+    let counts = &ran[1]["counts"];
+    assert!(counts["acked"].as_u64().unwrap() >= 1_500, "{counts}");
+    assert_eq!(counts["acked"], counts["read"]);
+    for none in ["lost", "duplicated", "reordered"] {
+        assert_eq!(counts[none], 0, "{counts}");
+    }
+    let history = user.path("report/leader-failover/run-1/history.jsonl");
+    let again = user.run(&["verify", history.to_str().unwrap()]);
+    assert_eq!(again.status.code(), Some(0), "{}", talk(&again));
+}
+
+#[test]
+fn a_running_cluster_is_left_healed_and_without_a_trace() {
+    let user = User::new();
+    user.up(&[]);
+    let ran = passed(&user, &["network-partition", "--cluster", "dev"]);
+    assert_eq!(ran[0]["verdict"], "pass");
+    let status = user.data(&["status"]);
+    assert_eq!(status["state"], "ready");
+    assert_eq!(status["faults"].as_array().unwrap().len(), 0);
+    let topics = user.data(&["topic", "list"]);
+    let own = |topic: &Value| topic["internal"] != true;
+    let left = topics.as_array().unwrap().iter().filter(|topic| own(topic));
+    assert_eq!(left.count(), 0, "{topics}");
+    let bootstrap = status["bootstrap"].as_str().unwrap();
+    let ran = passed(&user, &["all", "--bootstrap", bootstrap]);
+    let names: Vec<&str> = ran.iter().filter_map(|one| one["name"].as_str()).collect();
+    assert_eq!(names, ["clean-startup", "topic-replication"]);
+}
+
+#[test]
+fn ctrl_c_ends_a_scenario_in_order() {
+    let user = User::new();
+    let mut running = user.spawn(&["scenario", "pause-leader", "--json"]);
+    let sleeping = |line: &std::io::Result<String>| line.as_ref().unwrap().contains("sleep");
+    assert!(running.stderr.find(sleeping).is_some(), "the leader sleeps");
+    let nodes = nodes_of(&user);
+    assert_eq!(nodes.len(), 3);
+    running.signal(Signal::SIGINT);
+    let envelope: Value = serde_json::from_str(&running.stdout.next().unwrap().unwrap()).unwrap();
+    assert_eq!(
+        running.child.wait().unwrap().code(),
+        Some(130),
+        "{envelope}"
+    );
+    gone_within(&nodes, std::time::Duration::from_secs(1));
+    assert_eq!(temporary(&user), [""; 0]);
+}
+
+#[test]
+fn a_killed_scenario_leaves_no_process_and_the_next_command_no_directory() {
+    let user = User::new();
+    let mut running = user.spawn(&["scenario", "pause-leader"]);
+    let sleeping = |line: &std::io::Result<String>| line.as_ref().unwrap().contains("sleep");
+    assert!(running.stderr.find(sleeping).is_some(), "the leader sleeps");
+    let nodes = nodes_of(&user);
+    assert_eq!(nodes.len(), 3);
+    running.signal(Signal::SIGKILL);
+    running.child.wait().unwrap();
+    gone_within(&nodes, std::time::Duration::from_secs(1));
+    passed(&user, &["clean-startup"]);
+}
+
+/// The pids of the nodes of this user's scenario.
+fn nodes_of(user: &User) -> Vec<i32> {
+    crate::user::nodes_under(&user.path("tmp"))
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    let user = User::new();
+    let code = |words: &[&str]| user.run(&[&["scenario"], words].concat()).status.code();
+    assert_eq!(code(&[]), Some(2));
+    assert_eq!(code(&["no-such-scenario"]), Some(2));
+    assert_eq!(code(&["leader-failover", "--nodes", "1"]), Some(2));
+    assert_eq!(code(&["clean-startup", "--set", "nothing=1"]), Some(2));
+    let foreign = ["--bootstrap", "127.0.0.1:1"];
+    assert_eq!(
+        code(&[&["leader-failover"], &foreign[..]].concat()),
+        Some(6)
+    );
+    assert_eq!(code(&["clean-startup", "--cluster", "none"]), Some(6));
+    let listed = user.data(&["scenario", "--list"]);
+    assert_eq!(listed.as_array().unwrap().len(), 10);
+}

@@ -77,16 +77,22 @@ pub(super) enum Command {
     /// Show the nodes' logs
     Logs(logs::Args),
     /// Kill nodes
+    #[command(after_help = nodes::KILL.short, after_long_help = nodes::KILL.long)]
     Kill(nodes::KillArgs),
     /// Stop nodes gracefully
+    #[command(after_help = nodes::STOP.short, after_long_help = nodes::STOP.long)]
     Stop(nodes::TimedArgs),
     /// Start nodes that were killed, stopped or died
+    #[command(after_help = nodes::START.short, after_long_help = nodes::START.long)]
     Start(nodes::PlainArgs),
     /// Stop and start nodes, one after the other
+    #[command(after_help = nodes::RESTART.short, after_long_help = nodes::RESTART.long)]
     Restart(nodes::PlainArgs),
     /// Pause nodes as they are
+    #[command(after_help = nodes::PAUSE.short, after_long_help = nodes::PAUSE.long)]
     Pause(nodes::TimedArgs),
     /// Let paused nodes go on
+    #[command(after_help = nodes::RESUME.short, after_long_help = nodes::RESUME.long)]
     Resume(nodes::PlainArgs),
     /// Break and heal the links between nodes
     Net(net::Args),

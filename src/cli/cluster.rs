@@ -2,7 +2,7 @@
 
 use super::environment;
 use super::outcome::{Exit, Failure};
-use crate::supervisor::{ClusterHandle, ClusterName, Places, Trouble, TroubleCode};
+use crate::supervisor::{ClusterHandle, ClusterName, Places, Trouble, TroubleCode, command};
 
 /// The cluster's name.
 #[derive(Debug, Clone, clap::Args)]
@@ -25,10 +25,7 @@ impl ClusterArgs {
 
     /// One of our commands for this cluster, as a hint shows it.
     pub(super) fn command(&self, words: &str) -> String {
-        match self.cluster.as_str() {
-            "dev" => format!("chronik-dev {words}"),
-            name => format!("chronik-dev {words} --cluster {name}"),
-        }
+        command(self.cluster.as_str(), words)
     }
 }
 

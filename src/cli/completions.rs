@@ -19,9 +19,21 @@ pub(super) struct Args {
 
 /// Prints the script.
 #[expect(clippy::unnecessary_wraps, reason = "every command has this shape")]
-pub(super) fn run(_: &Context, args: &Args, mut command: clap::Command) -> CommandResult {
+pub(super) fn run(_: &Context, args: &Args, command: &clap::Command) -> CommandResult {
+    let mut command = shown(command);
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, "chronik-dev", &mut script);
     let script = String::from_utf8_lossy(&script).into_owned();
     Ok(Outcome::new(json!({ "script": script })).with_text(script))
+}
+
+/// The command line without what its help hides, too: shells would offer it.
+fn shown(command: &clap::Command) -> clap::Command {
+    let shown = command.get_subcommands().filter(|sub| !sub.is_hide_set());
+    clap::Command::new("chronik-dev")
+        .version(env!("CARGO_PKG_VERSION"))
+        .propagate_version(true)
+        .disable_help_subcommand(true)
+        .args(command.get_arguments().cloned())
+        .subcommands(shown.cloned())
 }

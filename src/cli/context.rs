@@ -7,7 +7,7 @@ use std::future::Future;
 use std::io::Write;
 
 use super::arguments::Global;
-use super::outcome::{Exit, Failure};
+use super::outcome::Failure;
 use super::render::Style;
 
 /// How data is printed.
@@ -129,7 +129,7 @@ fn print(line: &str) -> Result<(), Failure> {
             }
         })
         .and_then(|()| stdout.flush());
-    written.map_err(|source| Failure::new(Exit::Ok, Failure::STDOUT_CLOSED, source.to_string()))
+    written.map_err(|source| Failure::stdout(&source))
 }
 
 /// Writes a line to stderr; when nobody can hear us there is nobody to tell.

@@ -8,7 +8,7 @@ use super::outcome::{CommandResult, Exit, Failure, Outcome};
 use super::render::Style;
 use crate::ports::{SearchPorts, plan};
 use crate::spec::{PortPlan, defaults};
-use crate::supervisor::{Finding, Health, examine, locate};
+use crate::supervisor::{Finding, Health, examine, find, locate};
 
 /// What `doctor` takes.
 #[derive(Debug, clap::Args)]
@@ -31,7 +31,9 @@ pub(super) struct Args {
 
 /// Runs `doctor`.
 pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
-    let findings = examine(&places(), &port_plan(args)?);
+    let name = &args.cluster.cluster;
+    let running = find(&places(), name).is_some_and(|dir| dir.is_locked());
+    let findings = examine(&places(), &port_plan(args)?, running.then_some(name));
     let data: Value = findings.iter().map(json).collect();
     let lines: Vec<String> = findings
         .iter()

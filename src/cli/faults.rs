@@ -18,10 +18,8 @@ pub(super) struct Args {
 
 /// Runs `faults`.
 pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
-    let faults = context.block_on(async {
-        let status = args.cluster.connect().await?.status().await?;
-        Ok(status.faults)
-    })?;
+    let status = context.block_on(async { Ok(args.cluster.connect().await?.status().await?) })?;
+    let faults = status.faults;
     let outcome = Outcome::new(render::to_json(&faults));
     if faults.is_empty() {
         context.say("nothing is broken on purpose");
@@ -30,7 +28,7 @@ pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
     let mut table = tables::table(&["FAULT", "ENDS"]);
     for fault in &faults {
         let ends = fault.ends_in_ms.map_or_else(
-            || String::from("when it is ended"),
+            || format!("with {}", tables::cure(&status.cluster, fault)),
             |ms| format!("in {:.1} s", ms / 1e3),
         );
         table.add_row([fault.fault.clone(), ends]);

@@ -89,7 +89,7 @@ fn dispatch(context: &Context, command: Command) -> CommandResult {
         Command::Produce(args) => produce::run(context, &args),
         Command::Consume(args) => consume::run(context, &args),
         Command::Verify(args) => verify::run(context, &args),
-        Command::Completions(args) => completions::run(context, &args, Arguments::command()),
+        Command::Completions(args) => completions::run(context, &args, &Arguments::command()),
         Command::Node(args) => node::run(context, &args),
         Command::Supervise => supervise::run(context),
     }

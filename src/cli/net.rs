@@ -84,7 +84,9 @@ struct Common {
 
 /// Runs `net`.
 pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
-    let usage = |error: grammar::GrammarError| Failure::usage(error.to_string());
+    let usage = |error: grammar::GrammarError| {
+        Failure::usage(error.to_string()).hint("chronik-dev net --help shows examples of each")
+    };
     let (fault, common) = match &args.what {
         What::Partition { groups, common } => (grammar::partition(groups).map_err(usage)?, common),
         What::Cut { ends, common } => (grammar::cut(ends).map_err(usage)?, common),

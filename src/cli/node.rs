@@ -34,13 +34,18 @@ pub(super) struct Args {
 pub(super) fn run(_: &Context, args: &Args) -> CommandResult {
     let path = args.spec.display();
     let text = std::fs::read_to_string(&args.spec)
-        .map_err(|source| Failure::usage(format!("cannot read {path}: {source}")))?;
-    let spec: NodeSpec =
-        unseal(&text).map_err(|error| Failure::usage(format!("{path}: {error}")))?;
+        .map_err(|source| wrong_spec(format!("cannot read {path}: {source}")))?;
+    let spec: NodeSpec = unseal(&text).map_err(|error| wrong_spec(format!("{path}: {error}")))?;
     let exit = node::run(&spec);
     let outcome = Outcome::printed();
     Ok(match exit {
         NodeExit::Left => outcome,
         other => outcome.with_exit(Exit::Child(other.code())),
     })
+}
+
+fn wrong_spec(message: String) -> Failure {
+    Failure::usage(message)
+        .hint("chronik-dev up writes a spec for each node, node-N/node.json in its directory")
+        .hint("chronik-dev ls shows the directories")
 }

@@ -12,8 +12,21 @@ use super::outcome::{CommandResult, Outcome};
 use crate::spec::parse_duration;
 use crate::supervisor::{Acted, Action, Selector, Verb};
 
-/// The exit codes of all six.
-const CODES: &str = "\
+/// What stands below the options in a verb's help.
+pub(super) struct Help {
+    /// An example.
+    pub(super) short: &'static str,
+    /// What SEL is, the exit codes, an example.
+    pub(super) long: &'static str,
+}
+
+/// The help of a verb: the same for all six but for the example.
+macro_rules! help {
+    ($example:literal) => {
+        Help {
+            short: concat!("Example:\n  chronik-dev ", $example),
+            long: concat!(
+                "\
 SEL: 2 or node-2, 1,3, leader, leader:TOPIC/PARTITION, follower, any, minority, majority, all
 
 Exit codes:
@@ -21,15 +34,26 @@ Exit codes:
   2  no such node
   3  not as asked in time
   4  a node died while starting
-  5  SEL names nobody here
+  5  SEL names nobody here, or a node that must be resumed first
   6  no such cluster, or not running
 
 Example:
-  chronik-dev kill leader:orders/0 --for 10s";
+  chronik-dev ",
+                $example
+            ),
+        }
+    };
+}
+
+pub(super) const KILL: Help = help!("kill leader:orders/0 --for 10s");
+pub(super) const STOP: Help = help!("stop leader");
+pub(super) const START: Help = help!("start all");
+pub(super) const RESTART: Help = help!("restart all");
+pub(super) const PAUSE: Help = help!("pause follower --for 10s");
+pub(super) const RESUME: Help = help!("resume all");
 
 /// What `stop`, `pause` take.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  chronik-dev pause leader --for 10s", after_long_help = CODES)]
 pub(super) struct TimedArgs {
     /// Which nodes
     #[arg(value_name = "SEL")]
@@ -43,7 +67,6 @@ pub(super) struct TimedArgs {
 
 /// What `kill` takes.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  chronik-dev kill leader --for 10s", after_long_help = CODES)]
 pub(super) struct KillArgs {
     #[command(flatten)]
     timed: TimedArgs,
@@ -54,7 +77,6 @@ pub(super) struct KillArgs {
 
 /// What `start`, `restart` and `resume` take.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  chronik-dev start 2", after_long_help = CODES)]
 pub(super) struct PlainArgs {
     /// Which nodes
     #[arg(value_name = "SEL")]

@@ -166,6 +166,15 @@ impl Failure {
         Self::new(Exit::Interrupted, "INTERRUPTED", "interrupted")
     }
 
+    /// Stdout cannot be written; one whose reader went away is no failure of ours.
+    pub(super) fn stdout(source: &std::io::Error) -> Self {
+        if source.kind() == std::io::ErrorKind::BrokenPipe {
+            return Self::new(Exit::Ok, Self::STDOUT_CLOSED, source.to_string());
+        }
+        Self::system("cannot write to stdout", source)
+            .hint("make room there, or send the output elsewhere")
+    }
+
     /// The system refused something that the command needs.
     pub(super) fn system(doing: impl std::fmt::Display, source: &std::io::Error) -> Self {
         Self::new(Exit::Precondition, "SYSTEM", format!("{doing}: {source}"))

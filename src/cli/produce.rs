@@ -10,6 +10,7 @@ use super::bench::parse_acks;
 use super::context::Context;
 use super::duration::millis;
 use super::outcome::{CommandResult, Exit, Failure, Outcome};
+use super::render::counted;
 use super::target::{Target, TargetArgs};
 use crate::client::partitioner;
 use crate::client::producer::{
@@ -30,7 +31,7 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
     after_help = "Example:\n  echo 'alice:hello' | chronik-dev produce orders --key-separator :",
     after_long_help = "Records with a key go to the partition that Kafka's own clients choose; those without, to all in turn. \
 Each batch is sent again until it is acked, for a minute; the producer is idempotent with --acks all.\n\n\
-Exit codes:\n  0    every record is acked\n  1    some were not\n  2    usage\n  5    no such topic\n  6    no such cluster, or not running\n  130  interrupted\n\n\
+Exit codes:\n  0    every record is acked\n  1    some were not\n  2    usage\n  5    no such topic or partition\n  6    no such cluster, or not running\n  130  interrupted\n\n\
 Example:\n  chronik-dev produce orders --count 1000 --size 512"
 )]
 pub(super) struct Args {
@@ -64,7 +65,8 @@ pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
 async fn send(context: &Context, args: &Args) -> Result<Sending, Failure> {
     let target = args.target.resolve().await?;
     let producer = open(args, &target).await?;
-    let mut sending = Sending::new(args, producer)?;
+    let sending = Sending::new(args, producer);
+    let mut sending = sending.map_err(|message| target.no_partition(&args.topic, message))?;
     let source = Source::of(args);
     tokio::select! {
         sent = sending.run(context, args, source) => sent?,
@@ -185,13 +187,14 @@ struct Sending {
 }
 
 impl Sending {
-    fn new(args: &Args, producer: Producer) -> Result<Self, Failure> {
+    /// Refuses a partition that the topic does not have, in words.
+    fn new(args: &Args, producer: Producer) -> Result<Self, String> {
         let partitions = producer.partitions();
         if let Some(partition) = args.partition.filter(|partition| *partition >= partitions) {
             let topic = &args.topic;
-            return Err(Failure::usage(format!(
+            return Err(format!(
                 "topic {topic:?} has no partition {partition}, but {partitions} partitions from 0 on"
-            )));
+            ));
         }
         Ok(Self {
             tallies: vec![Tally::default(); partitions as usize],
@@ -314,7 +317,7 @@ impl Sending {
             }
             .hint("chronik-dev status shows whether a majority of the nodes runs"));
         }
-        context.say(format!("{} messages acked", self.number));
+        context.say(format!("{} acked", counted(self.number, "message")));
         Ok(Outcome::new(data))
     }
 

@@ -9,7 +9,7 @@ use super::outcome::{Exit, Failure};
 use crate::client::CallError;
 use crate::client::bootstrap::{self, BootstrapError};
 use crate::spec::{NodeId, Ports};
-use crate::supervisor::{ClusterName, find, locate};
+use crate::supervisor::{ClusterName, command, find, locate};
 
 /// What chooses the cluster.
 #[derive(Debug, clap::Args)]
@@ -40,7 +40,9 @@ impl TargetArgs {
         };
         let brokers = bootstrap::parse(list).await;
         Ok(Target {
-            brokers: brokers.map_err(|error| Failure::usage(format!("--bootstrap: {error}")))?,
+            brokers: brokers.map_err(|error| {
+                Failure::usage(format!("--bootstrap: {error}")).hint("such as 127.0.0.1:9092")
+            })?,
             disk: environment::temp_dir(),
             name: None,
         })
@@ -68,8 +70,8 @@ impl Target {
             Some(name) => {
                 let message = format!("no broker of cluster {:?} answers", name.as_str());
                 Failure::new(Exit::NoCluster, "NOT_RUNNING", message)
-                    .hint(format!("chronik-dev status --cluster {}", name.as_str()))
-                    .hint(format!("chronik-dev up -d --cluster {}", name.as_str()))
+                    .hint(self.command("status"))
+                    .hint(self.command("up -d"))
             }
             None => Failure::new(Exit::NoCluster, "NOT_RUNNING", "no broker answers")
                 .hint("check the addresses after --bootstrap, and that the brokers run"),
@@ -87,6 +89,12 @@ impl Target {
         let (code, hint) = match error.code().map(|code| code.0) {
             Some(3) => ("NO_TOPIC", "topic list"),
             Some(36) => ("TOPIC_EXISTS", "topic list"),
+            // The request is wrong, not the cluster: name, partitions, replicas, configuration.
+            Some(17 | 37 | 38 | 40) => {
+                return Failure::new(Exit::Precondition, "REFUSED", format!("cannot {doing}"))
+                    .fact(format!("caused by: {error}"))
+                    .hint("chronik-dev topic create --help shows what can be asked for");
+            }
             Some(_) => ("REFUSED", "status"),
             None => ("NO_ANSWER", "status"),
         };
@@ -103,11 +111,16 @@ impl Target {
             .hint(self.command("topic list"))
     }
 
+    /// The topic has no such partition.
+    pub(super) fn no_partition(&self, topic: &str, message: String) -> Failure {
+        Failure::new(Exit::Precondition, "NO_PARTITION", message)
+            .hint(self.command(&format!("topic describe {topic}")))
+    }
+
     /// One of our commands, for this cluster.
     pub(super) fn command(&self, words: &str) -> String {
         match &self.name {
-            Some(name) if name.as_str() == "dev" => format!("chronik-dev {words}"),
-            Some(name) => format!("chronik-dev {words} --cluster {}", name.as_str()),
+            Some(name) => command(name.as_str(), words),
             None => format!("chronik-dev {words} --bootstrap {}", self.list()),
         }
     }

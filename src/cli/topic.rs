@@ -88,7 +88,7 @@ pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
     context.block_on(async {
         match &args.action {
             Action::Create(args) => create(context, args).await,
-            Action::List(args) => list(args).await,
+            Action::List(args) => list(context, args).await,
             Action::Describe(args) => describe(args).await,
             Action::Delete(args) => delete(context, args).await,
         }
@@ -132,10 +132,14 @@ async fn any(target: &Target) -> Result<Admin, Failure> {
     Ok(found.map_err(|error| target.unreachable(&error))?.0)
 }
 
-async fn list(args: &List) -> CommandResult {
+async fn list(context: &Context, args: &List) -> CommandResult {
     let target = args.target.resolve().await?;
     let view = any(&target).await?.metadata(None).await;
     let view = view.map_err(|error| target.refused("list the topics", &error))?;
+    if view.topics.is_empty() {
+        let create = target.command("topic create NAME");
+        context.say(format!("no topics; {create} makes one"));
+    }
     let data: Vec<Value> = view.topics.iter().map(summary).collect();
     Ok(Outcome::new(Value::Array(data)).with_text(list_text(&view.topics)))
 }

@@ -153,8 +153,10 @@ async fn until_gone(request: &LaunchRequest) -> Result<(), Failure> {
 impl Args {
     fn request(&self) -> Result<LaunchRequest, Failure> {
         let words = self.set.iter().map(String::as_str);
-        let settings =
-            Settings::parse(words).map_err(|error| Failure::usage(format!("--set {error}")))?;
+        let settings = Settings::parse(words).map_err(|error| {
+            Failure::usage(format!("--set: {error}"))
+                .hint("chronik-dev up --set num.partitions=6, say")
+        })?;
         Ok(LaunchRequest {
             cluster: self.cluster.cluster.clone(),
             nodes: self.nodes,

@@ -48,6 +48,7 @@ fn load(args: &Args) -> Result<History, Failure> {
     let file = File::open(&args.history).map_err(|source| {
         let message = format!("cannot open the history {name}: {source}");
         Failure::new(Exit::Precondition, "NO_HISTORY", message)
+            .hint("chronik-dev scenario NAME --report DIR writes one as DIR/history.jsonl")
     })?;
     read_history(file).map_err(|error| {
         let message = format!("{name} is no history");

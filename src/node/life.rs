@@ -41,7 +41,13 @@ pub(in crate::node) async fn farewell(has_parent: HasParent) -> std::io::Result<
 }
 
 /// Waits for a second farewell, which is immediate.
-pub(in crate::node) async fn insisted(has_parent: HasParent) {
+///
+/// A lifeline that is at its end stays so: it says nothing for a second time.
+pub(in crate::node) async fn insisted(has_parent: HasParent, first: Farewell) {
+    let has_parent = match first {
+        Farewell::HandOver => has_parent,
+        Farewell::AtOnce => HasParent::No,
+    };
     // The handlers could be installed once, so they can again.
     drop(farewell(has_parent).await);
 }

@@ -112,7 +112,7 @@ pub(in crate::node) async fn live(spec: NodeSpec) -> Result<(), Failure> {
     node.cluster.links().leave();
     tokio::select! {
         () = leave(&node, farewell, &mut broker, stop) => {}
-        () = life::insisted(has_parent) => tracing::warn!("asked twice: leaving at once"),
+        () = life::insisted(has_parent, farewell) => tracing::warn!("asked twice: leaving at once"),
     }
     drop(hold);
     Ok(())

@@ -87,7 +87,10 @@ fn locked(name: &ClusterName, directory: &Path, why: &str) -> Trouble {
     let message = format!("the directory of cluster {name} is locked, and {why}");
     Trouble::new(TroubleCode::Locked, message)
         .fact(format!("directory: {}", directory.display()))
-        .hint("chronik-dev doctor shows who holds it")
+        .hint(format!(
+            "`fuser {}` names the process that holds it: end that one",
+            directory.display()
+        ))
 }
 
 impl ClusterHandle {

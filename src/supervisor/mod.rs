@@ -60,4 +60,4 @@ pub use run::{StartError, supervise};
 pub use selector::{BadSelector, Selector};
 pub use spawn::{Spawner, UserOutput, user_command};
 pub use status::{ClusterState, ClusterStatus, FaultView, NodeLoad, NodeView, Phase};
-pub use trouble::{Trouble, TroubleCode};
+pub use trouble::{Trouble, TroubleCode, command};

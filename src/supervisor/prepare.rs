@@ -3,12 +3,13 @@
 //! A stored cluster keeps its nodes and ports; what was asked and contradicts them is refused.
 //! [`plan`] answers the same question without touching anything (`--dry-run`).
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rand::RngCore;
 use tokio::time::{Instant, sleep};
 
-use super::directory::{Claim, ClaimedDir, ClusterDir, DirectoryError, claim, find};
+use super::directory::{Claim, ClaimedDir, ClusterDir, DirectoryError, claim, find, spec_in};
 use super::ladder::Formation;
 use super::places::Places;
 use super::request::{Home, LaunchRequest, Links, PortWish, SearchWish};
@@ -37,6 +38,18 @@ pub enum PrepareError {
         /// What was asked: "5 nodes".
         asked: String,
     },
+    /// The directory that was named is another cluster's.
+    #[error("{} is the directory of cluster {found} (id {id}), and {asked} was asked for", path.display())]
+    WrongCluster {
+        /// The directory.
+        path: PathBuf,
+        /// Whose it is.
+        found: String,
+        /// That cluster's id.
+        id: ClusterId,
+        /// The cluster that was asked for.
+        asked: String,
+    },
     /// Its ports.
     #[error(transparent)]
     Ports(#[from] LeaseError),
@@ -59,7 +72,32 @@ pub(super) struct Prepared {
 
 /// A claimed directory, or the one that somebody else has.
 pub(super) fn take(places: &Places, request: &LaunchRequest) -> Result<Claim, PrepareError> {
+    if let Home::Chosen(path) = &request.home {
+        refuse_foreign(path, request)?;
+    }
     Ok(claim(places, &request.cluster, &request.home)?)
+}
+
+/// Refuses a directory that another cluster's spec lies in, before anything is linked to it.
+fn refuse_foreign(path: &Path, request: &LaunchRequest) -> Result<(), PrepareError> {
+    // A directory that cannot be read, or whose spec is damaged, is told of when it is claimed.
+    spec_in(path).map_or(Ok(()), |spec| refuse_name(path, &spec, request))
+}
+
+fn refuse_name(
+    path: &Path,
+    spec: &ClusterSpec,
+    request: &LaunchRequest,
+) -> Result<(), PrepareError> {
+    if spec.name == request.cluster.as_str() {
+        return Ok(());
+    }
+    Err(PrepareError::WrongCluster {
+        path: path.to_owned(),
+        found: spec.name.clone(),
+        id: spec.id,
+        asked: request.cluster.to_string(),
+    })
 }
 
 /// Makes or loads the spec and leases the ports.
@@ -111,6 +149,7 @@ async fn prepare_spec(
     let stored = dir.load_or_set_aside()?;
     let mut notices = Vec::new();
     let (mut spec, lease) = if let Some(spec) = stored.clone() {
+        refuse_name(dir.path(), &spec, request)?;
         check(&spec, request)?;
         let lease = lease_again(&locks, &spec.ports).await?;
         (spec, lease)
@@ -229,6 +268,15 @@ pub(super) fn check(spec: &ClusterSpec, request: &LaunchRequest) -> Result<(), P
     Ok(())
 }
 
+/// Refuses a directory when the cluster is stored in another one.
+fn refuse_elsewhere(stored: Option<&ClusterDir>, chosen: &Path) -> Result<(), PrepareError> {
+    let chosen = std::fs::canonicalize(chosen).ok();
+    match stored.filter(|dir| Some(dir.path()) != chosen.as_deref()) {
+        Some(dir) => Err(DirectoryError::Elsewhere(dir.path().to_owned()).into()),
+        None => Ok(()),
+    }
+}
+
 /// What a request would run, without touching anything.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DryRun {
@@ -245,6 +293,10 @@ pub struct DryRun {
 /// Answers what a request would run.
 pub fn dry_run(places: &Places, request: &LaunchRequest) -> Result<DryRun, PrepareError> {
     let directory = find(places, &request.cluster);
+    if let Home::Chosen(path) = &request.home {
+        refuse_foreign(path, request)?;
+        refuse_elsewhere(directory.as_ref(), path)?;
+    }
     let stored = directory
         .as_ref()
         .map(ClusterDir::load_spec)

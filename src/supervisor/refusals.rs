@@ -33,6 +33,13 @@ impl PrepareError {
                     "chronik-dev down --wipe --cluster {cluster} removes it with its data"
                 ))
                 .hint("--cluster NAME makes another cluster beside it"),
+            Self::WrongCluster { found, asked, .. } => Trouble::of(TroubleCode::Precondition, self)
+                .hint(format!(
+                    "--cluster {found} starts the cluster that lives there"
+                ))
+                .hint(format!(
+                    "or name another directory for {asked} with --data-dir"
+                )),
             Self::Ports(error) => ports(error),
             Self::Locks(_) => Trouble::of(TroubleCode::Precondition, self),
         }
@@ -64,7 +71,10 @@ fn directory(error: &DirectoryError) -> Trouble {
         DirectoryError::Version { .. } => {
             trouble.hint("run the version of chronik-dev that wrote it, or make another cluster")
         }
-        DirectoryError::Io { .. } | DirectoryError::Seal { .. } => trouble,
+        DirectoryError::Io { .. } => {
+            trouble.hint("name a directory that this user can write with --data-dir")
+        }
+        DirectoryError::Seal { .. } => trouble,
     }
 }
 

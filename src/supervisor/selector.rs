@@ -134,9 +134,17 @@ pub(super) enum Unresolved {
         /// The cluster's size.
         nodes: usize,
     },
-    /// Nobody leads.
-    #[error("no leader is known")]
+    /// Nobody leads the metadata group.
+    #[error("no leader of the metadata group is known")]
     NoLeader,
+    /// Nobody leads the partition, or there is none such.
+    #[error("no leader of {topic}/{partition} is known")]
+    NoPartitionLeader {
+        /// The topic.
+        topic: String,
+        /// The partition's index.
+        partition: u32,
+    },
     /// Not enough nodes are in the state that the command is about.
     #[error("{selector} wants {wanted} node(s), and {found} can be chosen")]
     TooFew {
@@ -156,8 +164,13 @@ impl Selector {
         let mut chosen = match self {
             Self::Nodes(nodes) => return exist(nodes, field.nodes),
             Self::All => return Ok(field.candidates.clone()),
-            Self::Leader | Self::PartitionLeader { .. } => {
-                return Ok(vec![field.leader.ok_or(Unresolved::NoLeader)?]);
+            Self::Leader => return Ok(vec![field.leader.ok_or(Unresolved::NoLeader)?]),
+            Self::PartitionLeader { topic, partition } => {
+                let nobody = || Unresolved::NoPartitionLeader {
+                    topic: topic.clone(),
+                    partition: *partition,
+                };
+                return Ok(vec![field.leader.ok_or_else(nobody)?]);
             }
             Self::Any => self.first(1, field.candidates.clone())?,
             Self::Follower => self.first(1, field.followers())?,
@@ -207,9 +220,17 @@ impl From<Unresolved> for Trouble {
     fn from(error: Unresolved) -> Self {
         let code = match error {
             Unresolved::NoSuchNode { .. } => TroubleCode::Usage,
-            Unresolved::NoLeader | Unresolved::TooFew { .. } => TroubleCode::Precondition,
+            Unresolved::NoLeader
+            | Unresolved::NoPartitionLeader { .. }
+            | Unresolved::TooFew { .. } => TroubleCode::Precondition,
         };
-        Self::of(code, &error).hint("chronik-dev status shows the nodes")
+        let trouble = Self::of(code, &error);
+        match error {
+            Unresolved::NoPartitionLeader { topic, .. } => trouble.hint(format!(
+                "chronik-dev topic describe {topic} shows its partitions and their leaders"
+            )),
+            _ => trouble.hint("chronik-dev status shows the nodes"),
+        }
     }
 }
 

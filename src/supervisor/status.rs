@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 use super::event::PhaseName;
 use crate::spec::{ClusterId, ClusterSpec, NodeId, Ports, Role};
@@ -135,6 +136,9 @@ pub struct FaultView {
     pub fault: String,
     /// Milliseconds until it ends by itself; `None`: until it is healed.
     pub ends_in_ms: Option<f64>,
+    /// The same as a moment of the supervisor's clock; it does not leave the process.
+    #[serde(skip)]
+    pub(super) ends_at: Option<Instant>,
 }
 
 impl ClusterStatus {
@@ -155,6 +159,14 @@ impl ClusterStatus {
             ephemeral: spec.ephemeral,
             supervisor_pid: std::process::id(),
             directory: directory.display().to_string(),
+        }
+    }
+
+    /// Counts again how long each fault lasts: a picture may be older than its reader's question.
+    pub(super) fn count_down(&mut self, now: Instant) {
+        for fault in &mut self.faults {
+            let left = fault.ends_at.map(|at| at.saturating_duration_since(now));
+            fault.ends_in_ms = left.map(|left| left.as_secs_f64() * 1e3);
         }
     }
 

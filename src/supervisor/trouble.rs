@@ -34,6 +34,14 @@ pub enum TroubleCode {
     Bug,
 }
 
+/// One of our commands for the cluster of this name, as a person would type it.
+pub fn command(cluster: &str, words: &str) -> String {
+    match cluster {
+        "dev" => format!("chronik-dev {words}"),
+        name => format!("chronik-dev {words} --cluster {name}"),
+    }
+}
+
 impl TroubleCode {
     /// The code as it stands in the envelope.
     pub fn as_str(self) -> &'static str {

@@ -19,6 +19,14 @@ pub(super) use style::{ColorChoice, Style};
 /// The envelope's format version.
 const SCHEMA_VERSION: u32 = 1;
 
+/// `1 node`, `3 nodes`.
+pub(super) fn counted(count: u64, noun: &str) -> String {
+    match count {
+        1 => format!("1 {noun}"),
+        _ => format!("{count} {noun}s"),
+    }
+}
+
 /// Plain data as JSON.
 pub(super) fn to_json<T: Serialize>(data: &T) -> Value {
     serde_json::to_value(data).expect("plain data has a JSON form")
@@ -49,8 +57,15 @@ fn succeed(context: &Context, outcome: &Outcome) -> u8 {
             }
         }
     };
-    drop(printed);
-    outcome.exit.code()
+    match printed {
+        Ok(()) => outcome.exit.code(),
+        // What was done stays done; whoever reads the data must know that it is not all there.
+        Err(failure) if failure.code == Failure::STDOUT_CLOSED => outcome.exit.code(),
+        Err(failure) => {
+            context.warn(text_of(&failure, context.stderr));
+            failure.exit.code()
+        }
+    }
 }
 
 fn fail(context: &Context, failure: &Failure) -> u8 {

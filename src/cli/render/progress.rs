@@ -14,9 +14,10 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, P
 
 use super::Style;
 use super::clock::timestamp;
+use super::counted;
 use crate::cli::context::{Context, Talk};
 use crate::spec::NodeId;
-use crate::supervisor::{ClusterEvent, escape, last_line};
+use crate::supervisor::{ClusterEvent, PhaseName, escape, last_line};
 
 /// Live lines are redrawn this often.
 const FRAME: Duration = Duration::from_millis(100);
@@ -130,13 +131,22 @@ impl Progress {
 pub(in crate::cli) fn describe(event: &ClusterEvent, style: Style) -> Option<String> {
     Some(match event {
         ClusterEvent::Starting { cluster, nodes, .. } => {
-            format!("cluster {cluster}: starting {nodes} nodes")
+            format!(
+                "cluster {cluster}: starting {}",
+                counted(*nodes as u64, "node")
+            )
         }
         ClusterEvent::Notice { text } => format!("{} {text}", style.yellow("note:")),
         ClusterEvent::PhasePassed { phase } => {
             format!("all nodes: {} (+{:.0} ms)", phase.name.as_str(), phase.ms)
         }
         ClusterEvent::NodeSpawned { node, pid } => format!("{node}: spawned, pid {pid}"),
+        // It says itself what is there and what is waited for.
+        ClusterEvent::NodeWaits {
+            node,
+            phase: PhaseName::Linked,
+            on,
+        } => format!("{node}: {}", escape(on)),
         ClusterEvent::NodeWaits { node, on, .. } => format!("{node}: waiting for {}", escape(on)),
         ClusterEvent::NodeReady { node } => format!("{node}: {}", style.green("✓ ready")),
         ClusterEvent::NodeNotReady { node, reason } => {
@@ -238,7 +248,7 @@ fn bar(node: NodeId) -> ProgressBar {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::supervisor::{Exit, PhaseName};
+    use crate::supervisor::Exit;
 
     #[test]
     fn a_waiting_node_says_for_what() {
@@ -249,7 +259,7 @@ mod tests {
         };
         assert_eq!(
             describe(&event, Style::plain()).unwrap(),
-            "node-3: waiting for 1/2 peers, waiting for node-3 to node-1"
+            "node-3: 1/2 peers, waiting for node-3 to node-1"
         );
     }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::Style;
 use crate::cli::context::Context;
 use crate::spec::{NodeId, PortPlan, Role};
-use crate::supervisor::{ClusterState, ClusterStatus, NodeView, escape};
+use crate::supervisor::{ClusterState, ClusterStatus, FaultView, NodeView, command, escape};
 
 /// A table with these headers.
 pub(in crate::cli) fn table(headers: &[&str]) -> Table {
@@ -46,7 +46,7 @@ pub(in crate::cli) fn status(context: &Context, status: &ClusterStatus) -> Strin
     parts.push(nodes(status, style));
     let faults = status.faults.iter().map(|fault| {
         let ends = fault.ends_in_ms.map_or_else(
-            || String::from("until it is ended"),
+            || format!("until {}", cure(&status.cluster, fault)),
             |ms| format!("for another {:.1} s", ms / 1e3),
         );
         format!("{} {} ({ends})", style.yellow("broken:"), fault.fault)
@@ -58,6 +58,17 @@ pub(in crate::cli) fn status(context: &Context, status: &ClusterStatus) -> Strin
     });
     parts.extend(waiting);
     parts.join("\n")
+}
+
+/// The command that ends a fault.
+pub(in crate::cli) fn cure(cluster: &str, fault: &FaultView) -> String {
+    let node = fault.fault.split_once(' ').map(|(_, node)| node);
+    let words = match (fault.fault.split(' ').next(), node) {
+        (Some("kill" | "stop"), Some(node)) => format!("start {node}"),
+        (Some("pause"), Some(node)) => format!("resume {node}"),
+        _ => String::from("net heal"),
+    };
+    command(cluster, &words)
 }
 
 fn nodes(status: &ClusterStatus, style: Style) -> String {

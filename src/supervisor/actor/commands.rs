@@ -13,7 +13,7 @@ use crate::supervisor::event::ClusterEvent;
 use crate::supervisor::node_state::NodeState;
 use crate::supervisor::node_task::Order;
 use crate::supervisor::relay::{Fault, FaultError};
-use crate::supervisor::slot::{Broken, Undo};
+use crate::supervisor::slot::{Broken, Undo, ends_a_process};
 use crate::supervisor::trouble::{Trouble, TroubleCode};
 
 /// What is to happen to a node's process.
@@ -89,6 +89,9 @@ impl Supervisor {
                     slot.broken = Some(broken("kill", node, until(Undo::Start)));
                 } else {
                     slot.signal(signal);
+                    if ends_a_process(signal) {
+                        slot.broken = Some(broken("kill", node, until(Undo::Start)));
+                    }
                 }
             }
             Fate::Stop if slot.runs() => {
@@ -159,7 +162,12 @@ impl Supervisor {
                 FaultError::NoRelays | FaultError::TooMany(_) => TroubleCode::Precondition,
                 _ => TroubleCode::Usage,
             };
-            Trouble::of(code, &error)
+            let hint = match error {
+                FaultError::NoRelays => "start the cluster again without --direct",
+                FaultError::TooMany(_) => "chronik-dev net heal ends all of them",
+                _ => "chronik-dev net --help shows examples, and chronik-dev status the nodes",
+            };
+            Trouble::of(code, &error).hint(hint)
         };
         let relays = self
             .relays

@@ -60,6 +60,7 @@ impl Supervisor {
             id: None,
             fault: broken.what.clone(),
             ends_in_ms: broken.until.map(|(at, _)| (at - now).as_secs_f64() * 1e3),
+            ends_at: broken.until.map(|(at, _)| at),
         });
         let links = self.relays.iter().flat_map(Relays::faults);
         let left = |until: SystemTime| until.duration_since(SystemTime::now()).unwrap_or_default();
@@ -67,6 +68,7 @@ impl Supervisor {
             id: Some(active.id.0),
             fault: active.fault.to_string(),
             ends_in_ms: active.until.map(|until| left(until).as_secs_f64() * 1e3),
+            ends_at: active.until.map(|until| now + left(until)),
         });
         processes.chain(links).collect()
     }

@@ -15,7 +15,7 @@ use crate::supervisor::actor::{Command, Deed, Fate};
 use crate::supervisor::selector::Field;
 use crate::supervisor::slot::ends_a_process;
 use crate::supervisor::status::{ClusterStatus, NodeView};
-use crate::supervisor::trouble::{Trouble, TroubleCode};
+use crate::supervisor::trouble::{Trouble, TroubleCode, command};
 
 /// Longer than any grace: by then the process is reaped, or the system is in trouble.
 const REAPED_WITHIN: Duration = STOP_GRACE.saturating_add(Duration::from_secs(5));
@@ -29,6 +29,7 @@ pub(super) async fn act(desk: &mut Desk, action: &Action) -> Result<Acted, Troub
     let before = desk.current();
     let old_leader = group.leader(&before).await;
     let nodes = resolve(action, &before, old_leader)?;
+    refuse_paused(action.verb, &nodes, &before)?;
     let mut acted = Acted {
         warnings: already(action.verb, &nodes, &before),
         old_leader: old_leader.map(|leader| leader.to_string()),
@@ -66,7 +67,10 @@ fn signal(action: &Action) -> Result<Signal, Trouble> {
             Err(wrong(message).hint("chronik-dev pause SEL, and chronik-dev resume SEL"))
         }
         Ok(signal) => Ok(signal),
-        Err(_) => Err(wrong(format!("there is no signal {number}"))),
+        Err(_) => {
+            let message = format!("there is no signal {number}");
+            Err(wrong(message).hint("a number such as 15, or a name such as TERM"))
+        }
     }
 }
 
@@ -93,6 +97,19 @@ fn resolve(
         leader,
     };
     Ok(action.select.resolve(&field)?)
+}
+
+/// A paused node has a process and cannot become ready: `start` would wait in vain.
+fn refuse_paused(verb: Verb, nodes: &[NodeId], status: &ClusterStatus) -> Result<(), Trouble> {
+    let mut meant = status.nodes.iter().filter(|node| nodes.contains(&node.id));
+    match meant.find(|node| verb == Verb::Start && node.state == "paused") {
+        Some(node) => {
+            let message = format!("{} is paused, not down", node.name);
+            let hint = command(&status.cluster, &format!("resume {}", node.id.0));
+            Err(Trouble::new(TroubleCode::Precondition, message).hint(hint))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Nodes that are as asked already: a warning each, no error.
@@ -185,7 +202,7 @@ impl Work<'_> {
         let status = self.desk.current();
         let mut meant = status.nodes.iter().filter(|node| nodes.contains(&node.id));
         match meant.find(|node| node.state == "exited") {
-            Some(dead) => Err(died(dead)),
+            Some(dead) => Err(died(&status.cluster, dead)),
             None => Ok(()),
         }
     }
@@ -219,7 +236,9 @@ fn overdue(status: &ClusterStatus, nodes: &[NodeId], within: Duration, what: &st
     let message = format!("waited {within} for {} {what}", names(nodes));
     let meant = status.nodes.iter().filter(|node| nodes.contains(&node.id));
     meant.fold(
-        Trouble::new(TroubleCode::NotReady, message),
+        Trouble::new(TroubleCode::NotReady, message)
+            .hint(command(&status.cluster, "status"))
+            .hint(command(&status.cluster, "logs --errors")),
         |trouble, node| {
             let on = node.waiting_for.as_ref();
             let on = on.map_or_else(String::new, |on| format!(", waiting for {on}"));
@@ -228,12 +247,12 @@ fn overdue(status: &ClusterStatus, nodes: &[NodeId], within: Duration, what: &st
     )
 }
 
-fn died(node: &NodeView) -> Trouble {
+fn died(cluster: &str, node: &NodeView) -> Trouble {
     let exit = node.exit.as_deref().unwrap_or("unknown");
     let message = format!("{} died while starting: {exit}", node.name);
     Trouble::new(TroubleCode::NodeDied, message)
         .fact(format!("log: {}", node.log))
-        .hint(format!("chronik-dev logs {} --errors", node.id.0))
+        .hint(command(cluster, &format!("logs {} --errors", node.id.0)))
 }
 
 fn names(nodes: &[NodeId]) -> String {

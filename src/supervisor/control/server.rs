@@ -14,7 +14,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::{Answer, Body, Request, act};
 use crate::supervisor::actor::{Command, Event};
@@ -176,7 +176,9 @@ impl Desk {
 
     /// The latest picture.
     pub(super) fn current(&self) -> ClusterStatus {
-        ClusterStatus::clone(&self.view.borrow())
+        let mut status = ClusterStatus::clone(&self.view.borrow());
+        status.count_down(Instant::now());
+        status
     }
 
     /// Has the actor do something.

@@ -13,6 +13,7 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
 use super::{ClusterDir, DirectoryError, MARKER, create_file, create_private, io_error};
+use crate::spec::ClusterSpec;
 use crate::supervisor::name::ClusterName;
 use crate::supervisor::places::Places;
 use crate::supervisor::request::Home;
@@ -191,6 +192,12 @@ fn forget_dead_link(entry: &Path) -> Result<(), DirectoryError> {
         std::fs::remove_file(entry).map_err(io_error("remove", entry))?;
     }
     Ok(())
+}
+
+/// The spec in a directory that may be a cluster's; `None` where there is none to be believed.
+pub(in crate::supervisor) fn spec_in(path: &Path) -> Option<ClusterSpec> {
+    let path = std::fs::canonicalize(path).ok()?;
+    ClusterDir { path }.load_spec().ok().flatten()
 }
 
 fn same(entry: &Path, chosen: &Path) -> bool {

@@ -21,7 +21,7 @@ use crate::spec::{ClusterSpec, NodeId, NodeSpec, SealError, seal, unseal};
 
 pub(super) use catalog::abandoned;
 pub use catalog::{Entry, find, list, sweep};
-pub(super) use claim::{Claim, ClaimedDir, claim, take_existing};
+pub(super) use claim::{Claim, ClaimedDir, claim, spec_in, take_existing};
 
 const MARKER: &str = ".chronik-dev";
 const SPEC: &str = "cluster.json";

@@ -64,6 +64,8 @@ pub enum Finding {
         /// Its first port.
         base: u16,
     },
+    /// The plan belongs to a cluster that runs, and has its ports.
+    PortsInUse(ClusterName),
     /// A port of the plan is not.
     PortTaken(PortTaken),
     /// Free space under the clusters' directory.
@@ -105,7 +107,7 @@ impl Finding {
             Self::OpenFiles { .. } => "open files",
             Self::Ipv6 | Self::NoIpv6 => "ipv6",
             Self::Socket(_) | Self::SocketElsewhere { .. } | Self::NoSocket { .. } => "sockets",
-            Self::PortsFree { .. } | Self::PortTaken(_) => "ports",
+            Self::PortsFree { .. } | Self::PortsInUse(_) | Self::PortTaken(_) => "ports",
             Self::DiskSpace { .. } => "disk space",
             Self::DiskSync { .. } => "disk sync",
             Self::Leftover { .. } | Self::NoLeftovers => "leftovers",
@@ -149,8 +151,8 @@ impl Finding {
             Self::SocketElsewhere { .. } => Some("set XDG_RUNTIME_DIR to a shorter path".into()),
             Self::NoSocket { .. } => Some("set XDG_RUNTIME_DIR to a directory of yours".into()),
             Self::PortTaken(_) => Some(
-                "stop its holder, or let `chronik-dev up` move the plan up by itself, or choose \
-                 with --port-base"
+                "stop its holder, or choose with --port-base; a new cluster without it moves its \
+                 plan up by itself"
                     .into(),
             ),
             Self::DiskSpace { .. } => {
@@ -194,6 +196,12 @@ impl fmt::Display for Finding {
             Self::NoSocket { why } => write!(f, "no place for control sockets: {why}"),
             Self::PortsFree { nodes, base } => {
                 write!(f, "the ports of {nodes} nodes from {base} are free")
+            }
+            Self::PortsInUse(cluster) => {
+                write!(
+                    f,
+                    "cluster {cluster} is running and has the ports of its plan"
+                )
             }
             Self::PortTaken(taken) => taken.fmt(f),
             Self::DiskSpace { path, free } => {

@@ -10,6 +10,7 @@ mod finding;
 use nix::sys::resource::{Resource, getrlimit};
 
 use super::directory::abandoned;
+use super::name::ClusterName;
 use super::places::Places;
 use crate::ports::{self, Family};
 use crate::spec::defaults::{MAX_CONNECTIONS, MAX_PARTITIONS, MAX_RELAYED_NODES, MAX_SOCKET_PATH};
@@ -29,9 +30,14 @@ const FILES_BESIDE: usize = 64;
 const LONGEST_NAME: &str = "abcdefghijklmnopqrstuvwx";
 
 /// Examines the machine for a cluster with this port plan of at least one node.
-pub fn examine(places: &Places, plan: &PortPlan) -> Vec<Finding> {
+///
+/// `running` is the cluster that the plan belongs to, while it runs: it has its ports itself.
+pub fn examine(places: &Places, plan: &PortPlan, running: Option<&ClusterName>) -> Vec<Finding> {
     let mut findings = vec![open_files(plan.0.len()), ipv6(), sockets(places)];
-    findings.extend(port_plan(plan));
+    match running {
+        Some(cluster) => findings.push(Finding::PortsInUse(cluster.clone())),
+        None => findings.extend(port_plan(plan)),
+    }
     findings.extend(disk::examine(&places.clusters()));
     findings.extend(leftovers(places));
     findings
@@ -147,7 +153,7 @@ mod tests {
         let free = ports::acquire(&locks, 1, SearchPorts::On, PlanPolicy::Random).unwrap();
         let plan = free.lease.plan().clone();
         drop(free);
-        let findings = examine(&places, &plan);
+        let findings = examine(&places, &plan, None);
         let checks: std::collections::BTreeSet<&str> =
             findings.iter().map(Finding::check).collect();
         let expected = [

@@ -25,6 +25,7 @@ use super::error::{CallError, ClientError, ErrorCode};
 
 pub use configs::{ConfigEntry, ConfigSource};
 pub use groups::Coordinator;
+pub(super) use offsets::group_id;
 pub use offsets::{CommittedOffset, OffsetSpec, PartitionOffset};
 pub use topics::NewTopic;
 pub(super) use view::resolve;

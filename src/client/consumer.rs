@@ -4,6 +4,8 @@
 //! When a fetch fails the other brokers are asked in turn who leads, and reading goes on where it
 //! was; what failed is told. Records of one partition come in order, partitions in any.
 
+mod settings;
+
 use std::collections::{BTreeMap, VecDeque, btree_map::Entry};
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -20,47 +22,12 @@ use super::read::{Fetched, Patience, Position, fetch};
 use crate::protocol::records::Record;
 use crate::spec::NodeId;
 
+pub use settings::{ConsumerSettings, End, Partitions, Start};
+
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// A broker without new records is asked again this often.
 const LONG_POLL: Duration = Duration::from_millis(500);
 const RETRY_PAUSE: Duration = Duration::from_millis(5);
-
-/// Where reading begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Start {
-    /// At the first record that is kept.
-    Earliest,
-    /// After the last record.
-    Latest,
-    /// At this offset, in each partition.
-    Offset(i64),
-}
-
-/// Where reading ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    /// At what is the end when reading begins.
-    Now,
-    /// Never.
-    Never,
-}
-
-/// What to read.
-#[derive(Debug, Clone)]
-pub struct ConsumerSettings {
-    /// Whom to ask first.
-    pub bootstrap: Vec<SocketAddr>,
-    /// The topic.
-    pub topic: String,
-    /// One partition, or all.
-    pub partition: Option<u32>,
-    /// Where reading begins.
-    pub start: Start,
-    /// Where reading ends.
-    pub end: End,
-    /// After so long without a successful fetch of a partition, reading ends with an error.
-    pub give_up_after: Duration,
-}
 
 /// What a consumer tells.
 #[derive(Debug, Clone)]
@@ -83,6 +50,21 @@ pub enum Consumed {
         /// The first one kept.
         to: i64,
     },
+}
+
+impl Consumed {
+    /// The first offset of a partition that it is about.
+    fn begins_at(&self, of: u32) -> Option<i64> {
+        match self {
+            Self::Records { partition, records } if *partition == of => {
+                records.first().map(|record| record.offset)
+            }
+            Self::Skipped {
+                partition, from, ..
+            } if *partition == of => Some(*from),
+            _ => None,
+        }
+    }
 }
 
 /// Why reading cannot begin, or go on.
@@ -209,11 +191,12 @@ impl Consumer {
         }
     }
 
-    /// How far each partition has been read: the offset of its next record.
+    /// How far each partition has been told: the offset of its next record.
     pub fn positions(&self) -> impl Iterator<Item = (u32, i64)> + '_ {
-        self.readers
-            .iter()
-            .map(|reader| (reader.partition, reader.offset))
+        let untold = |partition| self.told.iter().find_map(|told| told.begins_at(partition));
+        let position = move |reader: &Reader| untold(reader.partition).unwrap_or(reader.offset);
+        let readers = self.readers.iter();
+        readers.map(move |reader| (reader.partition, position(reader)))
     }
 
     async fn place(&mut self) -> Result<(), ConsumeError> {
@@ -233,8 +216,8 @@ impl Consumer {
     ) -> Result<(), CallError> {
         let topic = &self.settings.topic;
         let reader = &mut self.readers[at];
-        let admin = leader_of(reader, &self.addrs, &self.settings.bootstrap, admins).await?;
-        let spec = match self.settings.start {
+        let said = self.settings.partitions.offset(reader.partition);
+        let spec = match said.map_or(self.settings.start, Start::Offset) {
             Start::Earliest => Some(OffsetSpec::Earliest),
             Start::Latest => Some(OffsetSpec::Latest),
             Start::Offset(offset) => {
@@ -242,6 +225,11 @@ impl Consumer {
                 None
             }
         };
+        if spec.is_none() && self.settings.end == End::Never {
+            // Nothing is to be asked: a leader that is gone is found while reading.
+            return Ok(());
+        }
+        let admin = leader_of(reader, &self.addrs, &self.settings.bootstrap, admins).await?;
         if let Some(spec) = spec {
             reader.offset = admin
                 .list_offset(topic, reader.partition, spec)
@@ -437,11 +425,11 @@ fn readers(settings: &ConsumerSettings, view: &ClusterView) -> Result<Vec<Reader
         .topic(&settings.topic)
         .filter(|topic| !topic.partitions.is_empty());
     let topic = topic.ok_or_else(|| ConsumeError::NoTopic(settings.topic.clone()))?;
-    let wanted = |partition: &u32| settings.partition.is_none_or(|only| only == *partition);
+    let wanted = |partition: &u32| settings.partitions.has(*partition);
     let indexes = topic.partitions.iter().map(|partition| partition.index);
     let readers: Vec<Reader> = indexes.filter(wanted).map(reader).collect();
-    match settings.partition {
-        Some(partition) if readers.is_empty() => Err(ConsumeError::NoPartition {
+    match settings.partitions {
+        Partitions::One(partition) if readers.is_empty() => Err(ConsumeError::NoPartition {
             topic: settings.topic.clone(),
             partition,
             partitions: topic.partitions.len(),

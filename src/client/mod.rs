@@ -14,6 +14,7 @@ pub mod disk;
 mod error;
 #[cfg(test)]
 mod fake;
+pub mod group;
 pub mod http;
 pub mod latency;
 pub mod partitioner;

@@ -7,6 +7,7 @@ mod bugs;
 mod cluster;
 mod damage;
 mod failover;
+mod group;
 mod hostile;
 mod import_law;
 mod lifecycle;

@@ -139,6 +139,7 @@ fn committed(found: OffsetFetchResponsePartition) -> Option<CommittedOffset> {
     })
 }
 
-fn group_id(group: &str) -> GroupId {
+/// A group's name as the wire has it.
+pub(in crate::client) fn group_id(group: &str) -> GroupId {
     GroupId(StrBytes::from_string(group.to_owned()))
 }

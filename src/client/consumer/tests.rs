@@ -26,7 +26,7 @@ fn settings(cluster: &FakeCluster) -> ConsumerSettings {
     ConsumerSettings {
         bootstrap: cluster.addrs(),
         topic: "t".to_owned(),
-        partition: None,
+        partitions: Partitions::All,
         start: Start::Earliest,
         end: End::Now,
         give_up_after: SOON,
@@ -66,7 +66,7 @@ async fn an_offset_within_a_batch_starts_there() {
     cluster.topic("t", 2);
     write(&cluster, 1, 5).await;
     let mut settings = settings(&cluster);
-    (settings.partition, settings.start) = (Some(1), Start::Offset(3));
+    (settings.partitions, settings.start) = (Partitions::One(1), Start::Offset(3));
     let mut consumer = Consumer::open(settings).await.unwrap();
     assert_eq!(read(&mut consumer).await[&1], [3, 4]);
     assert_eq!(consumer.positions().collect::<Vec<_>>(), [(1, 5)]);
@@ -117,7 +117,7 @@ async fn an_unknown_topic_or_partition_is_named() {
     assert_eq!(missing.to_string(), "there is no topic \"t\"");
     cluster.topic("t", 2);
     let mut settings = settings(&cluster);
-    settings.partition = Some(2);
+    settings.partitions = Partitions::One(2);
     let missing = Consumer::open(settings).await.err().unwrap();
     assert!(matches!(
         missing,

@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::group;
 use super::recorder::Recorder;
 use super::wire;
 use crate::client::ErrorCode;
 use crate::client::admin::Admin;
+use crate::client::group::offsets;
 use crate::scenarios::history::{Committed, TopicPartition};
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
@@ -40,12 +40,12 @@ pub async fn ask(
     let coordinator = wire::dial(found.addr, ANSWER_WITHIN).await;
     let coordinator = coordinator.map_err(|error| failed(&error))?;
     let partitions: Vec<u32> = (0..question.partitions).collect();
-    let request = group::offsets(question.group, question.topic, &partitions);
+    let request = offsets::question(question.group, question.topic, &partitions);
     let (client, sent) = (recorder.next_client(), recorder.now());
     let answer = coordinator.call(request, ANSWER_WITHIN).await;
     let answer = answer.map_err(|error| failed(&error))?;
     let answered = recorder.now();
-    let told = group::committed(&answer).map_err(|code| ErrorCode(code).to_string())?;
+    let told = offsets::committed(&answer).map_err(|code| ErrorCode(code).to_string())?;
     let committed = told.into_iter().map(|(partition, offset)| Committed {
         client,
         group: Arc::from(question.group),

@@ -11,34 +11,33 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kafka_protocol::messages::{OffsetCommitResponse, SyncGroupResponse};
+use kafka_protocol::messages::OffsetCommitResponse;
 use tokio::sync::watch;
 
 use super::cursor::{Cursor, Reader, Source};
-use super::group::{self, Membership};
 use super::route::{ATTEMPT_TIMEOUT, Brokers, RETRY_PAUSE, Route};
 use super::wire::{self, Appetite};
-use crate::client::admin::Admin;
-use crate::client::{ClientError, Connection, ErrorCode};
+use crate::client::group::{self, Membership, Patience, Setback, offsets};
+use crate::client::{ClientError, ErrorCode};
 use crate::scenarios::history::{
     Assignment, ClientId, Commit, CommitOutcome, Committed, Event, Micros, TopicPartition,
 };
-use crate::spec::NodeId;
 
 /// Heartbeats and commits.
 const BEAT_EVERY: Duration = Duration::from_millis(100);
-/// A join is answered when all members have come, or were left out.
-const JOIN_WITHIN: Duration = Duration::from_secs(5);
+/// The least that brokers take by default; who does not come back soon is left out.
+const PATIENCE: Patience = Patience {
+    session: Duration::from_secs(6),
+    rebalance: Duration::from_secs(3),
+    join: Duration::from_secs(5),
+    answer: ATTEMPT_TIMEOUT,
+};
 /// A member reads its partitions in turn, so that none may wait for long.
 const APPETITE: Appetite = Appetite {
     bytes: 4 << 10,
     wait: Duration::from_millis(10),
     most: wire::FETCH_BYTES,
 };
-const UNKNOWN_MEMBER: i16 = 25;
-const ILLEGAL_GENERATION: i16 = 22;
-const REBALANCE: i16 = 27;
-const MEMBER_ID_REQUIRED: i16 = 79;
 
 /// One member.
 #[derive(Debug)]
@@ -46,7 +45,6 @@ pub(super) struct Member {
     pub(super) client: ClientId,
     pub(super) group: Arc<str>,
     pub(super) source: Source,
-    pub(super) partitions: u32,
     pub(super) brokers: Brokers,
     stop: watch::Receiver<bool>,
     who: Membership,
@@ -64,20 +62,26 @@ enum Next {
     Leave,
 }
 
-type Coordinator = (NodeId, Connection);
+impl From<Setback> for Next {
+    fn from(setback: Setback) -> Self {
+        match setback {
+            Setback::Rejoin(_) => Self::Join,
+            Setback::Seek(_) | Setback::Refused(_) => Self::Find,
+        }
+    }
+}
 
 impl Member {
     pub(super) fn new(
         client: ClientId,
         group: Arc<str>,
-        (source, partitions): (Source, u32),
+        source: Source,
         (brokers, stop): (Brokers, watch::Receiver<bool>),
     ) -> Self {
         Self {
             client,
             group,
             source,
-            partitions,
             brokers,
             stop,
             who: Membership::default(),
@@ -88,13 +92,14 @@ impl Member {
     /// Reads until told to stop, then leaves the group.
     pub(super) async fn run(mut self) {
         while !self.is_told_to_stop() {
-            let Some(coordinator) = self.find().await else {
+            let Some(mut member) = self.find().await else {
                 continue;
             };
-            if self.take_part(&coordinator).await == Next::Leave {
-                let leave = group::leave(&self.group, &self.who);
+            let next = self.take_part(&mut member).await;
+            self.who = member.who().clone();
+            if next == Next::Leave {
                 // A group that does not hear it will notice by the session's end.
-                drop(coordinator.1.call(leave, ATTEMPT_TIMEOUT).await);
+                drop(member.leave().await);
             }
         }
     }
@@ -104,29 +109,27 @@ impl Member {
     }
 
     /// Asks the brokers in turn who coordinates the group, and connects to that one.
-    async fn find(&mut self) -> Option<Coordinator> {
+    async fn find(&mut self) -> Option<group::Member> {
         tokio::time::sleep(RETRY_PAUSE).await;
         self.turn += 1;
         let turn = self.turn % self.brokers.len().max(1);
         let addr = *self.brokers.values().nth(turn)?;
-        let admin = Admin::connect(addr, ATTEMPT_TIMEOUT).await.ok()?;
-        let found = admin.find_coordinator(&self.group).await.ok()?;
-        let connection = wire::dial(found.addr, ATTEMPT_TIMEOUT).await.ok()?;
-        Some((found.node, connection))
+        let found = group::Member::find(addr, &self.group, self.who.clone(), PATIENCE).await;
+        found.ok()
     }
 
     /// Generation after generation, until the coordinator is lost or it is time to leave.
-    async fn take_part(&mut self, coordinator: &Coordinator) -> Next {
+    async fn take_part(&mut self, member: &mut group::Member) -> Next {
         let mut stop = self.stop.clone();
         loop {
             let joined = tokio::select! {
                 biased;
                 _told = stop.wait_for(|stop| *stop) => return Next::Leave,
-                joined = self.join(&coordinator.1) => joined,
+                joined = member.join(&self.source.topic) => joined,
             };
             let next = match joined {
-                Ok(partitions) => self.read(coordinator, partitions).await,
-                Err(next) => next,
+                Ok(partitions) => self.read(member, partitions).await,
+                Err(setback) => setback.into(),
             };
             if next != Next::Join {
                 return next;
@@ -135,47 +138,16 @@ impl Member {
         }
     }
 
-    async fn join(&mut self, coordinator: &Connection) -> Result<Vec<u32>, Next> {
-        let request = group::join(&self.group, &self.source.topic, &self.who.member);
-        let joined = coordinator.call(request, JOIN_WITHIN).await;
-        let joined = joined.map_err(|_lost| Next::Find)?;
-        if joined.error_code == MEMBER_ID_REQUIRED || joined.error_code == 0 {
-            self.who.member = joined.member_id.to_string();
-        }
-        self.check(joined.error_code)?;
-        self.who.generation = joined.generation_id;
-        let topic = (&*self.source.topic, self.partitions);
-        let request = group::sync(&self.group, topic, &joined);
-        let synced: Result<SyncGroupResponse, ClientError> =
-            coordinator.call(request, JOIN_WITHIN).await;
-        let synced = synced.map_err(|_lost| Next::Find)?;
-        self.check(synced.error_code)?;
-        group::assigned(synced.assignment).map_err(|_strange| Next::Find)
-    }
-
-    /// What an error code means for the membership.
-    fn check(&mut self, code: i16) -> Result<(), Next> {
-        match code {
-            0 => Ok(()),
-            MEMBER_ID_REQUIRED | REBALANCE => Err(Next::Join),
-            UNKNOWN_MEMBER | ILLEGAL_GENERATION => {
-                self.who = Membership::default();
-                Err(Next::Join)
-            }
-            _ => Err(Next::Find),
-        }
-    }
-
     /// Reads one generation's partitions to its end.
-    async fn read(&mut self, coordinator: &Coordinator, partitions: Vec<u32>) -> Next {
+    async fn read(&self, member: &mut group::Member, partitions: Vec<u32>) -> Next {
         let reader = Reader {
             client: self.client,
             assignment: Assignment::Group {
                 group: Arc::clone(&self.group),
-                generation: self.who.generation,
+                generation: member.who().generation,
             },
         };
-        let mut cursors = match self.cursors(coordinator, &partitions).await {
+        let mut cursors = match self.cursors(member, &partitions).await {
             Ok(cursors) => cursors,
             Err(next) => return next,
         };
@@ -190,7 +162,7 @@ impl Member {
             }
             if beat.elapsed() >= BEAT_EVERY {
                 beat = Instant::now();
-                if let Err(next) = self.keep_up(coordinator, &cursors, &mut committed).await {
+                if let Err(next) = self.keep_up(member, &cursors, &mut committed).await {
                     return next;
                 }
             }
@@ -200,22 +172,16 @@ impl Member {
 
     /// Where the group was; the start where it was nowhere.
     async fn cursors(
-        &mut self,
-        coordinator: &Coordinator,
+        &self,
+        member: &mut group::Member,
         partitions: &[u32],
     ) -> Result<Vec<Cursor>, Next> {
         if partitions.is_empty() {
             return Ok(Vec::new());
         }
         let sent = self.source.recorder.now();
-        let request = group::offsets(&self.group, &self.source.topic, partitions);
-        let answer = coordinator.1.call(request, ATTEMPT_TIMEOUT).await;
-        let answer = answer.map_err(|_lost| Next::Find)?;
+        let told = member.committed(&self.source.topic, partitions).await?;
         let answered = self.source.recorder.now();
-        let told = match group::committed(&answer) {
-            Ok(told) => told,
-            Err(code) => return self.check(code).map(|()| Vec::new()),
-        };
         let mut cursors = Vec::new();
         for (partition, offset) in told {
             let partition = TopicPartition(self.source.partition.0, partition);
@@ -225,7 +191,7 @@ impl Member {
                 partition,
                 sent,
                 answered,
-                broker: coordinator.0,
+                broker: member.coordinator(),
                 offset,
             }));
             cursors.push(self.cursor(partition, offset.unwrap_or(0)));
@@ -248,14 +214,15 @@ impl Member {
 
     /// Commits what was read since the last time, and says that this member lives.
     async fn keep_up(
-        &mut self,
-        coordinator: &Coordinator,
+        &self,
+        member: &mut group::Member,
         cursors: &[Cursor],
         committed: &mut BTreeMap<u32, i64>,
     ) -> Result<(), Next> {
-        let beat = group::heartbeat(&self.group, &self.who);
-        let answer = coordinator.1.call(beat, ATTEMPT_TIMEOUT).await;
-        let answer = answer.map_err(|_lost| Next::Find)?;
+        let beaten = member.heartbeat().await;
+        if let Err(Setback::Seek(_)) = beaten {
+            return Err(Next::Find);
+        }
         // What was read is committed before a rebalance, as long as this generation lasts.
         let moved = cursors
             .iter()
@@ -264,43 +231,30 @@ impl Member {
             .filter(|(partition, position)| committed.get(partition) != Some(position))
             .collect();
         if !moved.is_empty() {
-            self.commit(coordinator, &moved).await?;
+            self.commit(member, &moved).await?;
             committed.extend(moved);
         }
-        self.check(answer.error_code)
+        Ok(beaten?)
     }
 
     async fn commit(
-        &mut self,
-        coordinator: &Coordinator,
+        &self,
+        member: &mut group::Member,
         offsets: &BTreeMap<u32, i64>,
-    ) -> Result<(), Next> {
-        let request = group::commit(&self.group, &self.who, &self.source.topic, offsets);
+    ) -> Result<(), Setback> {
         let sent = self.source.recorder.now();
-        let answer = coordinator.1.call(request, ATTEMPT_TIMEOUT).await;
+        let answer = member.commit(&self.source.topic, offsets).await;
         let answered = self.source.recorder.now();
         for (partition, offset) in offsets {
             let outcome = commit_outcome(&answer, *partition);
-            self.note_commit(
-                coordinator.0,
-                (*partition, *offset),
-                (sent, answered),
-                outcome,
-            );
+            self.note_commit(member, (*partition, *offset), (sent, answered), outcome);
         }
-        match answer {
-            Ok(answer) => {
-                let codes = group::commit_codes(&answer);
-                let worst = codes.into_values().find(|code| *code != 0);
-                self.check(worst.unwrap_or(0))
-            }
-            Err(_lost) => Err(Next::Find),
-        }
+        member.settle(&answer)
     }
 
     fn note_commit(
         &self,
-        broker: NodeId,
+        member: &group::Member,
         (partition, offset): (u32, i64),
         (sent, answered): (Micros, Micros),
         outcome: CommitOutcome,
@@ -308,26 +262,26 @@ impl Member {
         self.source.recorder.record(Event::Commit(Commit {
             client: self.client,
             group: Arc::clone(&self.group),
-            generation: self.who.generation,
+            generation: member.who().generation,
             partition: TopicPartition(self.source.partition.0, partition),
             offset,
             sent,
             answered,
-            broker,
+            broker: member.coordinator(),
             outcome,
         }));
     }
 }
 
 /// Errors by which a coordinator says that nothing was committed.
-const NOT_COMMITTED: [i16; 6] = [UNKNOWN_MEMBER, ILLEGAL_GENERATION, REBALANCE, 24, 28, 30];
+const NOT_COMMITTED: [i16; 6] = [22, 24, 25, 27, 28, 30];
 
 fn commit_outcome(
     answer: &Result<OffsetCommitResponse, ClientError>,
     partition: u32,
 ) -> CommitOutcome {
     let codes = match answer {
-        Ok(answer) => group::commit_codes(answer),
+        Ok(answer) => offsets::commit_codes(answer),
         Err(error) => {
             let why = error.to_string();
             return CommitOutcome::Unknown { why };

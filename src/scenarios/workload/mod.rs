@@ -9,7 +9,6 @@
 mod committed;
 mod contents;
 mod cursor;
-mod group;
 mod lane;
 mod leaders;
 mod member;
@@ -206,8 +205,7 @@ impl Workload {
             let client = arena.recorder.next_client();
             let source = source(arena, field, TopicPartition(field.number, 0));
             let surroundings = (Arc::clone(&arena.brokers), self.stop.subscribe());
-            let of = (source, field.partitions);
-            let member = Member::new(client, Arc::clone(&group), of, surroundings);
+            let member = Member::new(client, Arc::clone(&group), source, surroundings);
             self.readers.spawn(member.run());
         }
     }

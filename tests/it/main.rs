@@ -23,3 +23,4 @@ mod terms;
 mod user;
 mod verify;
 mod wait;
+mod words;

@@ -83,6 +83,7 @@ fn redacted(home: &Path, said: &str) -> String {
         (r"\bport \d{4,5}\b", "port [port]"),
         (r"\bbase \d{4,5}\b", "base [port]"),
         (r"\b[0-9a-f]{32}\b", "[id]"),
+        (r"os error \d+", "os error [n]"),
     ];
     pairs.into_iter().fold(said, |said, (pattern, word)| {
         let pattern = Regex::new(pattern).unwrap();

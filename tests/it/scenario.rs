@@ -107,7 +107,7 @@ fn a_killed_scenario_leaves_no_process_and_the_next_command_no_directory() {
     running.signal(Signal::SIGKILL);
     running.child.wait().unwrap();
     gone_within(&nodes, std::time::Duration::from_secs(1));
-    passed(&user, &["clean-startup"]);
+    lawful(&user, &["clean-startup"]);
 }
 
 /// The pids of the nodes of this user's scenario.

@@ -21,6 +21,8 @@ mod storage;
 
 use std::path::Path;
 
+use tracing_appender::non_blocking::WorkerGuard;
+
 use crate::spec::{NodeExit, NodeReport, NodeSpec};
 
 use self::report::report;
@@ -34,7 +36,7 @@ pub fn run(spec: &NodeSpec) -> NodeExit {
     if let Err(error) = life::bind_to_parent(spec.parent_pid) {
         return fatal(&start::Failure::precondition(error));
     }
-    start_logging();
+    let _log = start_logging();
     let runtime = match runtime(spec) {
         Ok(runtime) => runtime,
         Err(error) => return fatal(&start::Failure::precondition(error.to_string())),
@@ -82,14 +84,18 @@ fn fatal(failure: &start::Failure) -> NodeExit {
     failure.exit
 }
 
-/// Logs to stderr, which the parent points at the node's log file.
-fn start_logging() {
+/// Logs to stderr, which the parent points at the node's log file, from a thread of its own: a
+/// disk that is slow to take a line must not keep the node from answering pings. What is logged
+/// before the guard is dropped is written.
+fn start_logging() -> WorkerGuard {
+    let (writer, guard) = tracing_appender::non_blocking(std::io::stderr());
     let filter = tracing_subscriber::EnvFilter::new("info,openraft=error");
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(false)
         .with_target(false)
-        .with_writer(std::io::stderr);
+        .with_writer(writer);
     // A second node in one process (tests) keeps the first one's log.
     drop(log.try_init());
+    guard
 }

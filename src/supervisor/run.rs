@@ -70,7 +70,7 @@ where
 {
     assert_main_thread();
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
+        .worker_threads(2)
         .enable_all()
         .build()
         .map_err(system("start the runtime"))?;

@@ -190,14 +190,18 @@ pub(crate) fn gone_within(pids: &[i32], within: Duration) {
     }
 }
 
-/// Whether a process exists and is no zombie: nobody may be there to reap an orphan.
+/// Whether a process exists and is no zombie: nobody may be there to reap an orphan. One whose
+/// first thread alone has ended still holds its files.
 pub(crate) fn runs(pid: i32) -> bool {
     let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else {
         return false;
     };
-    !stat
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task"));
+    let others = threads.is_ok_and(|threads| threads.count() > 1);
+    let ended = stat
         .rsplit_once(") ")
-        .is_some_and(|(_, rest)| rest.starts_with(['Z', 'X']))
+        .is_some_and(|(_, rest)| rest.starts_with(['Z', 'X']));
+    others || !ended
 }
 
 /// The pids of nodes whose spec lies under a directory.

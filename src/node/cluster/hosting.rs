@@ -1,7 +1,7 @@
 //! Starts a group for every partition that metadata puts on this node, and ends those that it
 //! takes away.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
 
@@ -10,15 +10,17 @@ use crate::node::metadata::{MetadataImage, TopicImage};
 use crate::node::partition::{self, Partition};
 use crate::node::raft::{Around, Group, Members, Past};
 use crate::node::storage::LogKind;
-use crate::spec::{GroupId, NodeId};
+use crate::spec::{GroupId, NodeId, TopicId};
 
 /// Follows metadata until the node leaves.
 pub(in crate::node) async fn run_hosting(cluster: Cluster) {
     let mut image = cluster.watch_image();
     let mut ticks = cluster.inner.around.ticks.clone();
+    let mut seen = HashSet::new();
     loop {
         let now = Arc::clone(&image.borrow_and_update());
         let complete = cluster.host_all(&now).await;
+        cluster.forget_deleted(&now, &mut seen);
         ticks.mark_unchanged();
         let alive = tokio::select! {
             changed = image.changed() => changed.is_ok(),
@@ -57,10 +59,18 @@ impl Cluster {
                 self.drop_one(group).await;
             }
         }
-        let exists =
-            |group: GroupId| group.is_metadata() || image.topic_by_id(group.topic).is_some();
-        self.inner.claims.retain(exists);
         complete
+    }
+
+    /// Forgets who led the topics that are gone. One that was never seen here is not gone: after a
+    /// start its leader's word may come before its metadata.
+    fn forget_deleted(&self, image: &MetadataImage, seen: &mut HashSet<TopicId>) {
+        seen.extend(image.topics.values().map(|topic| topic.id));
+        let exists = |group: GroupId| {
+            let topic = group.topic;
+            group.is_metadata() || image.topic_by_id(topic).is_some() || !seen.contains(&topic)
+        };
+        self.inner.claims.retain(exists);
     }
 
     async fn host_one(&self, id: GroupId, topic: &Arc<TopicImage>, index: u32) -> io::Result<()> {

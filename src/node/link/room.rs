@@ -14,11 +14,11 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::PeerTable;
 use super::detector::{Detector, Event, Wake};
 use super::edge::Edge;
 use super::generated::Ping;
 use super::hello::{Identity, Rejection};
+use super::{PeerTable, tuning};
 use crate::spec::{BootId, NodeId, NodeSpec};
 
 /// The shared state of one node's links.
@@ -113,6 +113,13 @@ impl Room {
     fn wake(&self) -> Wake {
         let mut detector = self.detector();
         let wake = detector.wake(Instant::now());
+        if wake.late >= tuning::NOTED_LATENESS {
+            let late_ms = wake.late.as_millis();
+            tracing::warn!(
+                late_ms,
+                "this node was kept waiting: its peers may hold it dead"
+            );
+        }
         if wake.publish {
             self.publish(&detector);
         }

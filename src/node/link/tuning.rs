@@ -21,6 +21,8 @@ pub(super) const REJECTED_PAUSE: Duration = Duration::from_secs(1);
 /// A stream that stood this long was healthy, and an attempt that hung this long before it ended
 /// has seen something change (a healed cut, say): the next attempt is made at once.
 pub(super) const LASTING: Duration = Duration::from_millis(100);
+/// A node that is this late for its own timer says so: it tells a starved node from a broken link.
+pub(super) const NOTED_LATENESS: Duration = Duration::from_millis(100);
 /// A bulk connection without a call for this long is closed.
 pub(super) const BULK_IDLE: Duration = Duration::from_secs(30);
 /// Requests of one connection that are being handled; more are answered with a failure.

@@ -36,6 +36,7 @@ async fn hand_over_one(group: Arc<Group>, links: Links, claims: Claims) {
     let mut tried: Vec<NodeId> = Vec::new();
     while group.standing().leads {
         let next = next_candidate(&group, &links.peers().borrow(), &tried);
+        let next = next.filter(|_| others_can_serve(&group, &links.peers().borrow()));
         let Some(next) = next else {
             tracing::warn!(group = %group.id(), ?tried, "no candidate to hand leadership to");
             return;
@@ -46,7 +47,22 @@ async fn hand_over_one(group: Arc<Group>, links: Links, claims: Claims) {
             tracing::info!(group = %group.id(), to = %next, "leadership handed over");
         }
     }
-    succeeded(&group, &claims, term).await;
+    let mut peers = links.peers();
+    tokio::select! {
+        () = succeeded(&group, &claims, term) => {}
+        // Where all leave together there is no successor to wait for.
+        _ = peers.wait_for(|peers| !others_can_serve(&group, peers)) => {}
+    }
+}
+
+/// Whether a majority of the voters stays when this node is gone.
+fn others_can_serve(group: &Group, peers: &PeerTable) -> bool {
+    let stays = |voter: &NodeId| {
+        let peer = peers.peers.get(voter);
+        peer.is_some_and(|peer| peer.alive && !peer.leaving)
+    };
+    let voters = group.voters();
+    voters.iter().filter(|voter| stays(voter)).count() > voters.len() / 2
 }
 
 /// Waits until another leader says that it serves, in a later term.

@@ -101,7 +101,7 @@ impl Machine {
         Ok(())
     }
 
-    fn apply_one(&mut self, entry: &types::Entry) -> io::Result<Reply> {
+    async fn apply_one(&mut self, entry: &types::Entry) -> io::Result<Reply> {
         let at = types::position(&entry.log_id);
         let reply = match &entry.payload {
             EntryPayload::Blank => {
@@ -116,10 +116,17 @@ impl Machine {
         };
         self.applied = Some(entry.log_id);
         if self.log.is_seal(at.index) {
-            self.log
-                .save_state(at, &pack(&self.meta(), &self.applier.state()))?;
+            self.save(at, pack(&self.meta(), &self.applier.state()))
+                .await?;
         }
         Ok(reply)
+    }
+
+    /// Stores a state, synced, on a thread of its own: the node's one may not wait for a disk.
+    async fn save(&self, at: LogPosition, state: Bytes) -> io::Result<()> {
+        let log = self.log.clone();
+        let saved = tokio::task::spawn_blocking(move || log.save_state(at, &state)).await;
+        saved.map_err(io::Error::other)?
     }
 
     fn meta(&self) -> SnapshotMeta {
@@ -147,7 +154,7 @@ impl RaftStateMachine<Types> for Machine {
             if std::mem::take(&mut is_first) {
                 bugs::before_apply(responder.is_some()).await;
             }
-            let reply = self.apply_one(&entry)?;
+            let reply = self.apply_one(&entry).await?;
             if let Some(responder) = responder {
                 responder.send(reply);
             }
@@ -172,7 +179,7 @@ impl RaftStateMachine<Types> for Machine {
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, data: Bytes) -> io::Result<()> {
         let at = meta.last_log_id.as_ref().map(types::position);
         let at = at.ok_or_else(|| invalid("a snapshot of nothing"))?;
-        self.log.save_state(at, &pack(meta, &data))?;
+        self.save(at, pack(meta, &data)).await?;
         let (done, waiting) = super::store::completion();
         self.log.reset(at, self.applier.next_offset(&data)?, done)?;
         super::store::wait(waiting).await?;

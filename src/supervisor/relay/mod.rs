@@ -31,6 +31,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
@@ -56,7 +57,14 @@ pub struct Relays {
     board: Arc<Board>,
     next_id: u64,
     timers: JoinSet<()>,
+    /// Last, so that what runs on it ends first.
+    road: Road,
 }
+
+/// The thread that all relays share with nobody: who waits for a disk or a node elsewhere in this
+/// process must not make every link of the cluster silent at once.
+#[derive(Debug)]
+struct Road(Option<Runtime>);
 
 /// The faults in effect and the switches that they move; shared with the timers.
 #[derive(Debug)]
@@ -66,8 +74,10 @@ struct Board {
 }
 
 impl Relays {
-    /// Starts a relay for each of the N(N-1) edges. Must be called within a tokio runtime.
+    /// Starts a relay for each of the N(N-1) edges.
     pub fn start(plan: &PortPlan) -> io::Result<Self> {
+        let road = Road::open()?;
+        let _on_the_road = road.handle().enter();
         let nodes: BTreeSet<NodeId> = (1..=plan.0.len() as u64).map(NodeId).collect();
         let mut edges = BTreeMap::new();
         let mut switches = BTreeMap::new();
@@ -86,6 +96,7 @@ impl Relays {
             board: Arc::new(Board { switches, active }),
             next_id: 1,
             timers: JoinSet::new(),
+            road,
         })
     }
 
@@ -112,7 +123,8 @@ impl Relays {
         let until = SystemTime::now().checked_add(lasting).ok_or(too_long)?;
         let id = self.add(fault, Some(until))?;
         while self.timers.try_join_next().is_some() {}
-        self.timers.spawn(end_at(Arc::clone(&self.board), id, end));
+        let timer = end_at(Arc::clone(&self.board), id, end);
+        self.timers.spawn_on(timer, self.road.handle());
         Ok(id)
     }
 
@@ -147,6 +159,31 @@ impl Relays {
         self.board
             .revise(|faults| faults.push(ActiveFault { id, fault, until }));
         Ok(id)
+    }
+}
+
+impl Road {
+    fn open() -> io::Result<Self> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("relays")
+            .enable_all()
+            .build()?;
+        Ok(Self(Some(runtime)))
+    }
+
+    fn handle(&self) -> &Handle {
+        let runtime = self.0.as_ref();
+        runtime.expect("it is taken when dropped only").handle()
+    }
+}
+
+impl Drop for Road {
+    /// Without waiting: this may run on a thread that must not.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 

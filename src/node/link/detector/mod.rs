@@ -83,6 +83,8 @@ pub(super) struct Wake {
     pub(super) publish: bool,
     /// A ping to everybody is due.
     pub(super) ping: bool,
+    /// How late this node was for its appointment.
+    pub(super) late: Duration,
     /// When to come back.
     pub(super) next: Instant,
 }
@@ -173,7 +175,8 @@ impl Detector {
 
     /// The timer went off: counts silence, grants lateness, says when to come back.
     pub(super) fn wake(&mut self, now: Instant) -> Wake {
-        self.grant(now);
+        let late = now.saturating_duration_since(self.appointment);
+        self.grant(now, late);
         let mut died = false;
         for peer in self.peers.values_mut() {
             died |= peer.expire(now);
@@ -188,12 +191,12 @@ impl Detector {
         Wake {
             publish: died,
             ping: ping_due || died,
+            late,
             next: self.appointment,
         }
     }
 
-    fn grant(&mut self, now: Instant) {
-        let late = now.saturating_duration_since(self.appointment);
+    fn grant(&mut self, now: Instant, late: Duration) {
         if late <= TIMER_GRAIN {
             return;
         }

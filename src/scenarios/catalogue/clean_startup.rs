@@ -34,6 +34,7 @@ pub(super) async fn play(stage: &mut Stage) -> Result<(), Halt> {
     let hello = stage.topic("hello", PARTITIONS, &[]).await?;
     stage.load(&hello, Cast::Exactly(RECORDS)).await?;
     stage.all_acked(RECORDS).await?;
+    stage.all_read(&hello, RECORDS).await?;
     stage.settle().await;
     stage.all_healed();
     stage.read_replicas(&hello).await?;

@@ -15,5 +15,7 @@ pub(super) async fn play(stage: &mut Stage) -> Result<(), Halt> {
     stage.load(&orders, Cast::Exactly(wanted)).await?;
     stage.step("sending");
     stage.all_acked(wanted + before).await?;
+    stage.step("reading");
+    stage.all_read(&orders, wanted).await?;
     stage.finale().await
 }

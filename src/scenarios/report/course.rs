@@ -7,16 +7,14 @@ mod load;
 pub(super) use lanes::{Lane, LaneSpan, State};
 pub(super) use load::{BIN, Latency, Load};
 
-use std::time::Duration;
-
 use crate::scenarios::history::{Fault, History, Micros};
 use crate::scenarios::metrics::{self, Measured, Metric, Metrics};
 use crate::spec::NodeId;
 
 /// What is shown beside the stretch of interest: before it and behind it.
 const AROUND: (u64, u64) = (150_000, 350_000);
-/// A stretch longer than this is not shown closer.
-const CLOSER: Duration = Duration::from_secs(3);
+/// A stretch longer than this, in µs, is not shown closer.
+const CLOSER: u64 = 3_000_000;
 
 /// A stretch of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,6 +113,7 @@ fn whole(history: &History, load: &Load, changes: &[LeaderChange]) -> Stretch {
     }
 }
 
+/// The largest gap, with the election where there was one: on a busy machine they lie apart.
 fn closer(metrics: &Metrics, whole: Stretch) -> Option<Mark> {
     let wanted = [Metric::Failover, Metric::HandoverGap, Metric::Election];
     let found = wanted.into_iter().find_map(|metric| {
@@ -122,12 +121,15 @@ fn closer(metrics: &Metrics, whole: Stretch) -> Option<Mark> {
         Some((metric, measured))
     });
     let (metric, measured) = found?;
+    let both = || std::iter::once(measured).chain(metrics.election.as_ref());
+    let from = both().map(|one| one.from.0).min()?;
+    let to = both().map(|one| one.to.0).max()?;
     let at = Stretch {
-        from: Micros(measured.from.0.saturating_sub(AROUND.0)),
-        to: Micros((measured.to.0 + AROUND.1).min(whole.to.0)),
+        from: Micros(from.saturating_sub(AROUND.0)),
+        to: Micros((to + AROUND.1).min(whole.to.0)),
     };
     let words = format!("{metric}: {}", measured.what);
-    let worth_it = measured.length() <= CLOSER && at.length() * 2 < whole.length();
+    let worth_it = at.length() <= CLOSER && at.length() * 2 < whole.length();
     worth_it.then_some(Mark { at, words })
 }
 

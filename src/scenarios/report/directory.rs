@@ -5,6 +5,7 @@
 //! DIR/leader-failover/run-1/history.jsonl
 //!                           logs/node-1.log ...
 //!                           data/node-1/ ...       when the run did not pass
+//! DIR/history.jsonl                                the same file, when there was one run
 //! ```
 //! Directories are made with mode 0700, files with 0600: logs and records are nobody else's.
 
@@ -37,7 +38,29 @@ pub fn write(dir: &Path, report: &Report) -> io::Result<()> {
     let json = format!("{:#}\n", full(report));
     replace(&dir.join("report.json"), &json)?;
     replace(&dir.join("junit.xml"), &junit(report))?;
-    replace(&dir.join("report.html"), &html(report))
+    replace(&dir.join("report.html"), &html(report))?;
+    match only_run(report).and_then(|run| run.kept.as_ref()) {
+        Some(kept) => link(&kept.join("history.jsonl"), &dir.join("history.jsonl")),
+        None => Ok(()),
+    }
+}
+
+fn only_run(report: &Report) -> Option<&RunReport> {
+    let mut runs = report.scenarios.iter().flat_map(|one| &one.runs);
+    let first = runs.next();
+    first.filter(|_| runs.next().is_none())
+}
+
+/// The same file under another name, in place of what had that name.
+fn link(file: &Path, name: &Path) -> io::Result<()> {
+    if !file.is_file() {
+        return Ok(());
+    }
+    match std::fs::remove_file(name) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    std::fs::hard_link(file, name).or_else(|_other_device| copy_file(file, name))
 }
 
 /// Copies what the `number`-th run (from 1) of a scenario leaves behind, and notes in the run's

@@ -70,7 +70,7 @@ fn properties(run: &RunReport) -> Markup {
         properties {
             (PreEscaped("\n"))
             @for (name, value) in &header { (property(name, value)) }
-            @for (name, value) in &run.header.settings { (property(name, value)) }
+            @for (name, value) in run.settings() { (property(name, value)) }
             @for (name, value) in metrics {
                 @if let Some(value) = value { (property(name, &value.to_string())) }
             }

@@ -46,6 +46,12 @@ impl RunReport {
             kept: None,
         }
     }
+
+    /// What was chosen beside the seed, which has its own place.
+    pub(super) fn settings(&self) -> impl Iterator<Item = &(String, String)> {
+        let all = self.header.settings.iter();
+        all.filter(|(name, _)| name != "seed")
+    }
 }
 
 /// Nodes whose last answer lists all brokers.

@@ -8,7 +8,8 @@ use tokio::time::Instant;
 
 use super::stage::{PROGRESS_WITHIN, Stage};
 use crate::scenarios::halt::{Halt, until_now};
-use crate::scenarios::history::{Micros, TopicPartition};
+use crate::scenarios::history::{Micros, ReadAnswer, TopicPartition};
+use crate::scenarios::workload::Field;
 use crate::spec::NodeId;
 
 impl Stage {
@@ -54,6 +55,26 @@ impl Stage {
             match self.arena.recorder.acked() {
                 acked if acked >= wanted => Ok(()),
                 acked => Err(format!("{acked} of {wanted} records are acked")),
+            }
+        })
+        .await
+    }
+
+    /// Waits until readers have read so many records of a topic.
+    pub async fn all_read(&self, field: &Field, wanted: u64) -> Result<(), Halt> {
+        until_now("every record is read by a client", PROGRESS_WITHIN, || {
+            let read = self.arena.recorder.look(|history| {
+                let reads = history.reads.iter();
+                let own = reads.filter(|read| read.partition.0 == field.number);
+                own.map(|read| match &read.answer {
+                    ReadAnswer::Records { records, .. } => records.count(),
+                    ReadAnswer::Error { .. } | ReadAnswer::Lost { .. } => 0,
+                })
+                .sum::<u64>()
+            });
+            match read.unwrap_or(0) {
+                read if read >= wanted => Ok(()),
+                read => Err(format!("{read} of {wanted} records are read")),
             }
         })
         .await

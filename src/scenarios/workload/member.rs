@@ -50,6 +50,8 @@ pub(super) struct Member {
     pub(super) brokers: Brokers,
     stop: watch::Receiver<bool>,
     who: Membership,
+    /// Where it was in which generation: the same one, met again, goes on there.
+    held: (i32, BTreeMap<u32, i64>),
     turn: usize,
 }
 
@@ -81,6 +83,7 @@ impl Member {
             brokers,
             stop,
             who: Membership::default(),
+            held: (-1, BTreeMap::new()),
             turn: 0,
         }
     }
@@ -179,18 +182,31 @@ impl Member {
             Ok(cursors) => cursors,
             Err(next) => return next,
         };
-        let mut committed = BTreeMap::new();
+        let generation = self.who.generation;
+        let next = self.read_on(coordinator, &reader, &mut cursors).await;
+        self.held = (generation, positions(&cursors));
+        next
+    }
+
+    async fn read_on(
+        &mut self,
+        coordinator: &Coordinator,
+        reader: &Reader,
+        cursors: &mut [Cursor],
+    ) -> Next {
+        // Where it begins is what is committed, or nothing that was read.
+        let mut committed = positions(cursors);
         let mut beat = Instant::now();
         while !self.is_told_to_stop() {
-            for cursor in &mut cursors {
-                cursor.step(&reader, APPETITE).await;
+            for cursor in &mut *cursors {
+                cursor.step(reader, APPETITE).await;
             }
             if cursors.is_empty() {
                 tokio::time::sleep(APPETITE.wait).await;
             }
             if beat.elapsed() >= BEAT_EVERY {
                 beat = Instant::now();
-                if let Err(next) = self.keep_up(coordinator, &cursors, &mut committed).await {
+                if let Err(next) = self.keep_up(coordinator, cursors, &mut committed).await {
                     return next;
                 }
             }
@@ -228,9 +244,18 @@ impl Member {
                 broker: coordinator.0,
                 offset,
             }));
-            cursors.push(self.cursor(partition, offset.unwrap_or(0)));
+            let position = self.position(partition.1, offset);
+            cursors.push(self.cursor(partition, position));
         }
         Ok(cursors)
+    }
+
+    /// A generation that goes on after its coordinator was lost goes on where it was.
+    fn position(&self, partition: u32, committed: Option<i64>) -> i64 {
+        let (generation, positions) = &self.held;
+        let held = positions.get(&partition).copied();
+        let held = held.filter(|_| *generation == self.who.generation);
+        held.or(committed).unwrap_or(0)
     }
 
     fn cursor(&self, partition: TopicPartition, position: i64) -> Cursor {
@@ -257,10 +282,8 @@ impl Member {
         let answer = coordinator.1.call(beat, ATTEMPT_TIMEOUT).await;
         let answer = answer.map_err(|_lost| Next::Find)?;
         // What was read is committed before a rebalance, as long as this generation lasts.
-        let moved = cursors
-            .iter()
-            .map(|cursor| (cursor.source.partition.1, cursor.position));
-        let moved: BTreeMap<u32, i64> = moved
+        let moved: BTreeMap<u32, i64> = positions(cursors)
+            .into_iter()
             .filter(|(partition, position)| committed.get(partition) != Some(position))
             .collect();
         if !moved.is_empty() {
@@ -317,6 +340,13 @@ impl Member {
             outcome,
         }));
     }
+}
+
+fn positions(cursors: &[Cursor]) -> BTreeMap<u32, i64> {
+    let places = cursors.iter();
+    places
+        .map(|cursor| (cursor.source.partition.1, cursor.position))
+        .collect()
 }
 
 /// Errors by which a coordinator says that nothing was committed.

@@ -86,6 +86,10 @@ fn life(history: &History, node: NodeId, whole: Stretch) -> Vec<LaneSpan> {
     let mut now = began_up.then_some((whole.from, State::Up));
     let mut spans = Vec::new();
     for event in events {
+        // A node may say more than once that it is ready.
+        if event.life == NodeLife::Ready && now.is_some_and(|(_, state)| state == State::Up) {
+            continue;
+        }
         if let Some((since, state)) = now {
             spans.push(span(since, event.at, state, word(state).to_owned()));
         }

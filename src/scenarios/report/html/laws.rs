@@ -61,10 +61,12 @@ fn counter_example(anomaly: &Anomaly, open: bool) -> Markup {
         details.example open[open] {
             summary { span.law { (anomaly.law) } " " (anomaly.what) }
             (place(anomaly))
-            ol.evidence {
-                @for evidence in &anomaly.evidence {
-                    li class=(kind(&evidence.what)) {
-                        time { (evidence.at) } span { (evidence.what) }
+            @if !anomaly.evidence.is_empty() {
+                ol.evidence {
+                    @for evidence in &anomaly.evidence {
+                        li class=(kind(&evidence.what)) {
+                            time { (evidence.at) } span { (evidence.what) }
+                        }
                     }
                 }
             }

@@ -111,7 +111,7 @@ fn environment(run: &RunReport) -> Markup {
             dt { "Seed" } dd { code { (run.header.seed) } }
             dt { "Target" } dd { (run.header.target) }
             @if !nodes.is_empty() { dt { "Nodes" } dd { (nodes.join(", ")) } }
-            @for (name, value) in &run.header.settings {
+            @for (name, value) in run.settings() {
                 @let (label, unit) = words(name);
                 dt { (label) } dd { (value) (unit) }
             }

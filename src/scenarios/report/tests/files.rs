@@ -46,7 +46,13 @@ fn a_directory_holds_all_that_was_found_out() {
     names.sort();
     assert_eq!(
         names,
-        ["junit.xml", "leader-failover", "report.html", "report.json"]
+        [
+            "history.jsonl",
+            "junit.xml",
+            "leader-failover",
+            "report.html",
+            "report.json"
+        ]
     );
     let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(&dir), mode(&dir.join("report.html"))), (0o700, 0o600));

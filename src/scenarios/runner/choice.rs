@@ -83,6 +83,11 @@ impl Stage {
         .await
     }
 
+    /// A budget with what the machine took from everybody since [`Stage::expect_gap`].
+    pub fn allowed(&self, budget: Duration) -> Duration {
+        self.starvation.extend(budget)
+    }
+
     /// Waits until so much time has passed since then: the length of a fault is its own condition.
     pub async fn until_after(&self, since: Micros, length: Duration) -> Result<(), Halt> {
         until_now("time passes", length + PROGRESS_WITHIN, || {

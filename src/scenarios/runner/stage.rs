@@ -49,7 +49,7 @@ pub struct Stage {
     size: usize,
     prefix: String,
     observers: Option<Observers>,
-    starvation: Starvation,
+    pub(super) starvation: Starvation,
 }
 
 impl Stage {
@@ -425,7 +425,7 @@ impl Stage {
 
     /// Promises that no partition went without an ack for longer than `budget` since then.
     pub fn gap_within(&self, since: Micros, budget: Duration) {
-        let (to, allowed) = (self.now(), self.starvation.extend(budget));
+        let (to, allowed) = (self.now(), self.allowed(budget));
         let worst = self
             .arena
             .recorder

@@ -2,7 +2,8 @@
 //!
 //! They exist in builds with the feature `planted-bugs` only, by `--set bug=NAME`; no release has
 //! the setting, and without it every hook is a constant `false`. The hooks are in `node::bugs`.
-//! A bug breaks a law and nothing else: the node neither ends nor hangs by it.
+//! A bug breaks a law and nothing else: the node neither ends nor hangs by it. `tests/it/table.rs`
+//! runs each row and says by which law it is caught.
 //!
 //! | bug | what a node does | the law that breaks | scenario |
 //! |---|---|---|---|
@@ -12,12 +13,12 @@
 //! | `ack-when-deposed` | who loses leadership, or the majority, acks what is under way, and drops but acks what arrives until it hears the new leader | acked is durable | `network-partition` |
 //! | `ack-as-follower` | a follower acks each fourth batch that it is asked to take, and drops it | one leader per epoch, acked is durable | `leader-failover` |
 //! | `ack-while-leaving` | after SIGTERM a leader acks and drops | acked is durable | `graceful-shutdown` |
-//! | `serve-before-own-commit` | a new leader serves before an entry of its own term is committed and applied | high watermark never regresses | `leader-failover`, `pause-leader` |
+//! | `serve-before-own-commit` | a new leader serves before an entry of its own term is committed and applied | high watermark never regresses | `leader-failover` |
 //! | `fetch-past-high-watermark` | readers get what is not committed | one offset, one value | `network-partition` |
 //! | `high-watermark-regresses` | each 50th answer to a fetch tells a high watermark of 10 less | high watermark never regresses | `node-failure-recovery` |
 //! | `fetch-skips-a-batch` | each third answer of several batches lacks its second | order: a reader skips | `topic-replication` |
 //! | `dedupe-lost-on-failover` | a new leader knows no producer | no duplicate | `leader-failover`, `pause-leader` |
-//! | `offset-off-by-one-after-restart` | a restarted node acks one offset too high | one offset, one value | `rolling-restart` |
+//! | `offset-off-by-one-after-restart` | a restarted node acks one offset too high | one offset, one value | `metadata-persistence`, `rolling-restart` |
 //! | `last-record-dropped` | the batch of each 100th record is stored without its last record | acked is durable | `topic-replication` |
 //! | `value-corrupted` | one byte of each 100th record is stored wrong, under a true CRC | nothing from nowhere | `topic-replication` |
 //! | `wrong-partition` | the batch of each 100th record goes to another partition that the node leads | nothing from nowhere | `leader-failover` |

@@ -18,6 +18,8 @@ mod preconditions;
 mod produce;
 mod restart;
 mod scenario;
+#[cfg(feature = "planted-bugs")]
+mod table;
 mod tell;
 mod terms;
 mod user;

@@ -115,15 +115,23 @@ pub(in crate::node) fn drops_what_it_acks(isr: usize, replicas: usize) -> bool {
     is_leaving || is_alone
 }
 
-/// Called before entries are applied. `serve-before-own-commit`: what this node did not propose
-/// itself is applied late, so that a new leader's state is old for a while.
-/// `dedupe-lost-on-failover`: what it did propose is, so that a kill leaves committed batches
-/// unanswered, which are sent again.
-pub(in crate::node) async fn before_apply(is_own: bool) {
-    if planted(Bug::ServeBeforeOwnCommit) && !is_own {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+/// `serve-before-own-commit`: in a node's first life what it did not propose itself is applied when
+/// it is half a second old, so that a new leader's state is old for a while. A restarted node
+/// catches up as it should.
+pub(in crate::node) async fn before_apply(data: &[u8]) {
+    const AGE: Duration = Duration::from_millis(500);
+    if planted(Bug::ServeBeforeOwnCommit)
+        && !is_restarted()
+        && let Some(age) = records::age(data)
+    {
+        tokio::time::sleep(AGE.saturating_sub(age)).await;
     }
-    if planted(Bug::DedupeLostOnFailover) && is_own {
+}
+
+/// `dedupe-lost-on-failover`: what this node did propose is applied late, so that a kill leaves
+/// committed batches unanswered, which are sent again. Called before a number of entries.
+pub(in crate::node) async fn before_own_apply() {
+    if planted(Bug::DedupeLostOnFailover) {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -163,10 +171,13 @@ pub(in crate::node) fn found_metadata(last: Option<u64>) {
     HISTORY.store(last.unwrap_or(0), Ordering::Relaxed);
 }
 
+fn is_restarted() -> bool {
+    HISTORY.load(Ordering::Relaxed) > 0
+}
+
 /// `offset-off-by-one-after-restart`: what a producer is told of its batch.
 pub(in crate::node) fn acked(appended: Appended) -> Appended {
-    let is_restarted = HISTORY.load(Ordering::Relaxed) > 0;
-    let off = planted(Bug::OffsetOffByOneAfterRestart) && is_restarted;
+    let off = planted(Bug::OffsetOffByOneAfterRestart) && is_restarted();
     Appended {
         base_offset: appended.base_offset + i64::from(off),
         ..appended

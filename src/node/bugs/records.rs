@@ -1,6 +1,7 @@
 //! Bugs that change, misplace or leave out records; the checksums stay true.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
 
@@ -69,6 +70,13 @@ pub(in crate::node) fn fetched(batches: Bytes) -> Bytes {
         }
         _ => batches,
     }
+}
+
+/// How long ago a batch was made by its producer; `None` when it is no batch, or of the future.
+pub(super) fn age(batch: &[u8]) -> Option<Duration> {
+    let header = BatchHeader::parse(batch).ok()?;
+    let made = Duration::from_millis(u64::try_from(header.max_timestamp).ok()?);
+    SystemTime::now().duration_since(UNIX_EPOCH + made).ok()
 }
 
 /// Counts the records of a batch; whether one of them is due.

@@ -151,9 +151,12 @@ impl RaftStateMachine<Types> for Machine {
     {
         let mut is_first = true;
         while let Some((entry, responder)) = entries.try_next().await? {
-            if std::mem::take(&mut is_first) {
-                bugs::before_apply(responder.is_some()).await;
+            match (&responder, &entry.payload) {
+                (Some(_), _) if is_first => bugs::before_own_apply().await,
+                (None, EntryPayload::Normal(types::Data(data))) => bugs::before_apply(data).await,
+                _ => {}
             }
+            is_first = false;
             let reply = self.apply_one(&entry).await?;
             if let Some(responder) = responder {
                 responder.send(reply);

@@ -1,6 +1,7 @@
 //! `metadata-persistence`: all nodes are stopped and started, then killed and started.
 //!
-//! Topics, configs, partitions, records and committed group offsets are afterwards as before.
+//! Topics, configs, partitions, records and committed group offsets are afterwards as before. What
+//! is killed has been written to since it was started: only then can there be something to lose.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -46,6 +47,10 @@ pub(super) async fn play(stage: &mut Stage) -> Result<(), Halt> {
     stage.mend(stop).await?;
     compare(stage, &orders, &before, "after all nodes were stopped").await?;
 
+    stage.load(&orders, Cast::Everybody).await?;
+    stage.acks("load between the restarts").await?;
+    stage.pause_load().await;
+    let before = remember(stage, &orders).await?;
     stage.step("killing all nodes");
     let kill = stage.nemesis()?.kill(&nodes).await?;
     stage.mend(kill).await?;

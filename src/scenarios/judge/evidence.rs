@@ -44,8 +44,10 @@ pub(super) fn around(history: &History, spot: &Spot) -> Vec<Evidence> {
     let mut found = writes(history, spot);
     found.extend(reads(history, spot));
     found.extend(replicas(history, spot));
-    let from = found.first().map(|evidence| evidence.at);
-    let to = found.iter().map(|evidence| evidence.at).max();
+    // What is said of a whole partition has no moment: all faults may matter.
+    let timed = found.iter().filter(|_| spot.offset.is_some());
+    let from = timed.clone().next().map(|evidence| evidence.at);
+    let to = timed.map(|evidence| evidence.at).max();
     found.extend(faults(history, from, to));
     found.extend(leaders(history, spot));
     found.sort();

@@ -60,19 +60,22 @@ impl Stage {
         .await
     }
 
-    /// Waits until readers have read so many records of a topic.
+    /// Waits until readers have come to the end of so many records of a topic.
     pub async fn all_read(&self, field: &Field, wanted: u64) -> Result<(), Halt> {
         until_now("every record is read by a client", PROGRESS_WITHIN, || {
-            let read = self.arena.recorder.look(|history| {
-                let reads = history.reads.iter();
-                let own = reads.filter(|read| read.partition.0 == field.number);
-                own.map(|read| match &read.answer {
-                    ReadAnswer::Records { records, .. } => records.count(),
-                    ReadAnswer::Error { .. } | ReadAnswer::Lost { .. } => 0,
-                })
-                .sum::<u64>()
+            let ends = self.arena.recorder.look(|history| {
+                let mut ends = BTreeMap::new();
+                for read in &history.reads {
+                    let ReadAnswer::Records { records, .. } = &read.answer else {
+                        continue;
+                    };
+                    let end: &mut i64 = ends.entry(read.partition).or_default();
+                    *end = records.end().unwrap_or(0).max(*end);
+                }
+                ends.retain(|partition, _| partition.0 == field.number);
+                ends.into_values().sum::<i64>()
             });
-            match read.unwrap_or(0) {
+            match ends.unwrap_or(0).unsigned_abs() {
                 read if read >= wanted => Ok(()),
                 read => Err(format!("{read} of {wanted} records are read")),
             }

@@ -184,8 +184,9 @@ impl Workload {
 
     fn add_readers(&mut self, arena: &Arena, field: &Field) {
         let client = arena.recorder.next_client();
+        let sipper = arena.recorder.next_client();
         for partition in field.all() {
-            let cursor = Cursor {
+            let cursor = || Cursor {
                 source: source(arena, field, partition),
                 route: Route::new(Arc::clone(&arena.brokers), arena.leaders.of(partition), 0),
                 position: 0,
@@ -194,8 +195,9 @@ impl Workload {
                 client,
                 assignment: Assignment::Own(0),
             };
-            self.readers
-                .spawn(reader::run(cursor, reader, self.stop.subscribe()));
+            let stop = || self.stop.subscribe();
+            self.readers.spawn(reader::run(cursor(), reader, stop()));
+            self.readers.spawn(reader::sip(cursor(), sipper, stop()));
         }
     }
 

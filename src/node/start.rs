@@ -29,6 +29,9 @@ use crate::spec::{BootId, GroupId, NodeExit, NodeReport, NodeSpec};
 
 /// The Raft cores of a leaving node end within this time, or are left behind.
 const CORES_END: Duration = Duration::from_secs(1);
+/// The same, and the links', where the lifeline has ended: such a node is gone within a second,
+/// its last sync included, whatever its peers do meanwhile.
+const CORES_END_AT_ONCE: Duration = Duration::from_millis(200);
 
 /// Why a node cannot go on.
 #[derive(Debug)]
@@ -157,10 +160,17 @@ async fn leave(
     stop.send_replace(true);
     let groups = node.cluster.host().all();
     let ended = join_all(groups.iter().map(|group| group.shutdown()));
-    if tokio::time::timeout(CORES_END, ended).await.is_err() {
+    let within = match farewell {
+        Farewell::HandOver => CORES_END,
+        Farewell::AtOnce => CORES_END_AT_ONCE,
+    };
+    if tokio::time::timeout(within, ended).await.is_err() {
         tracing::warn!("not every Raft core ended in time");
     }
-    node.cluster.links().close().await;
+    let closed = tokio::time::timeout(within, node.cluster.links().close());
+    if closed.await.is_err() {
+        tracing::warn!("the links did not close in time");
+    }
     let storage = node.cluster.storage().clone();
     let closed = tokio::task::spawn_blocking(move || storage.close()).await;
     match closed {

@@ -35,11 +35,20 @@ async fn hand_over_one(group: Arc<Group>, links: Links, claims: Claims) {
     let term = group.standing().term;
     let mut tried: Vec<NodeId> = Vec::new();
     while group.standing().leads {
-        let next = next_candidate(&group, &links.peers().borrow(), &tried);
-        let next = next.filter(|_| others_can_serve(&group, &links.peers().borrow()));
-        let Some(next) = next else {
-            tracing::warn!(group = %group.id(), ?tried, "no candidate to hand leadership to");
+        let mut next = next_candidate(&group, &links.peers().borrow(), &tried);
+        if next.is_none() {
+            // All were too slow: the first may be able now.
+            tried.clear();
+            next = next_candidate(&group, &links.peers().borrow(), &tried);
+        }
+        if !others_can_serve(&group, &links.peers().borrow()) {
+            tracing::warn!(group = %group.id(), "nobody to hand leadership to");
             return;
+        }
+        let Some(next) = next else {
+            // Who lags catches up, and the caller's budget bounds the wait for it.
+            group.watch_progress().changed().await;
+            continue;
         };
         tried.push(next);
         group.transfer(next).await;

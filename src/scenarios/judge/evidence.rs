@@ -46,8 +46,8 @@ pub(super) fn around(history: &History, spot: &Spot) -> Vec<Evidence> {
     found.extend(replicas(history, spot));
     // What is said of a whole partition has no moment: all faults may matter.
     let timed = found.iter().filter(|_| spot.offset.is_some());
-    let from = timed.clone().next().map(|evidence| evidence.at);
-    let to = timed.map(|evidence| evidence.at).max();
+    let times = timed.map(|evidence| evidence.at);
+    let (from, to) = (times.clone().min(), times.max());
     found.extend(faults(history, from, to));
     found.extend(leaders(history, spot));
     found.sort();

@@ -48,7 +48,7 @@ const TABLE: [Row; 21] = [
 const THROUGH_ALL: [&str; 2] = ["group-offset-rewinds", "fetch-past-high-watermark"];
 
 /// How long a row may take.
-const WITHIN: Duration = Duration::from_secs(60);
+const WITHIN: Duration = Duration::from_mins(1);
 /// Scenarios that run side by side.
 const SIDE_BY_SIDE: usize = 2;
 

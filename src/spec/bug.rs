@@ -13,7 +13,7 @@
 //! | `ack-when-deposed` | who loses leadership, or the majority, acks what is under way, and drops but acks what arrives until it hears the new leader | acked is durable | `network-partition`, `pause-leader` |
 //! | `ack-as-follower` | a follower acks each fourth batch that it is asked to take, and drops it | one leader per epoch, acked is durable | `leader-failover` |
 //! | `ack-while-leaving` | after SIGTERM a leader acks and drops | acked is durable | `graceful-shutdown` |
-//! | `serve-before-own-commit` | a new leader serves before an entry of its own term is committed and applied | high watermark never regresses | `leader-failover` |
+//! | `serve-before-own-commit` | a new leader serves before an entry of its own term is committed and applied | high watermark never regresses, no duplicate | `leader-failover` |
 //! | `fetch-past-high-watermark` | readers get what is not committed | high watermark: nothing above it is read; one offset, one value | `network-partition` |
 //! | `high-watermark-regresses` | each 50th answer to a fetch tells a high watermark of 10 less | high watermark never regresses | `node-failure-recovery` |
 //! | `fetch-skips-a-batch` | each third answer of several batches lacks its second | order: a reader skips | `topic-replication` |

@@ -10,14 +10,14 @@
 //! | `ack-at-append` | a leader acks when it has proposed, not when that is committed | acked is durable | `network-partition` |
 //! | `ack-before-sync` | entries count as stored while they are in memory only | acked is durable | `metadata-persistence` |
 //! | `ack-without-majority` | a leader that hears no majority acks and drops | acked is durable: none is acked without a quorum | `quorum-loss` |
-//! | `ack-when-deposed` | who loses leadership, or the majority, acks what is under way, and drops but acks what arrives until it hears the new leader | acked is durable | `network-partition` |
+//! | `ack-when-deposed` | who loses leadership, or the majority, acks what is under way, and drops but acks what arrives until it hears the new leader | acked is durable | `network-partition`, `pause-leader` |
 //! | `ack-as-follower` | a follower acks each fourth batch that it is asked to take, and drops it | one leader per epoch, acked is durable | `leader-failover` |
 //! | `ack-while-leaving` | after SIGTERM a leader acks and drops | acked is durable | `graceful-shutdown` |
-//! | `serve-before-own-commit` | a new leader serves before an entry of its own term is committed and applied | high watermark never regresses | `leader-failover` |
-//! | `fetch-past-high-watermark` | readers get what is not committed | one offset, one value | `network-partition` |
+//! | `serve-before-own-commit` | a new leader serves before an entry of its own term is committed and applied | high watermark never regresses, no duplicate | `leader-failover` |
+//! | `fetch-past-high-watermark` | readers get what is not committed | high watermark: nothing above it is read; one offset, one value | `network-partition` |
 //! | `high-watermark-regresses` | each 50th answer to a fetch tells a high watermark of 10 less | high watermark never regresses | `node-failure-recovery` |
 //! | `fetch-skips-a-batch` | each third answer of several batches lacks its second | order: a reader skips | `topic-replication` |
-//! | `dedupe-lost-on-failover` | a new leader knows no producer | no duplicate | `leader-failover`, `pause-leader` |
+//! | `dedupe-lost-on-failover` | a new leader knows no producer | no duplicate | `leader-failover` |
 //! | `offset-off-by-one-after-restart` | a restarted node acks one offset too high | one offset, one value | `metadata-persistence`, `rolling-restart` |
 //! | `last-record-dropped` | the batch of each 100th record is stored without its last record | acked is durable | `topic-replication` |
 //! | `value-corrupted` | one byte of each 100th record is stored wrong, under a true CRC | nothing from nowhere | `topic-replication` |

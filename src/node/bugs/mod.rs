@@ -116,10 +116,10 @@ pub(in crate::node) fn drops_what_it_acks(isr: usize, replicas: usize) -> bool {
 }
 
 /// `serve-before-own-commit`: in a node's first life what it did not propose itself is applied when
-/// it is half a second old, so that a new leader's state is old for a while. A restarted node
+/// it is a second old, so that a new leader's state is old for a while. A restarted node
 /// catches up as it should.
 pub(in crate::node) async fn before_apply(data: &[u8]) {
-    const AGE: Duration = Duration::from_millis(500);
+    const AGE: Duration = Duration::from_secs(1);
     if planted(Bug::ServeBeforeOwnCommit)
         && !is_restarted()
         && let Some(age) = records::age(data)

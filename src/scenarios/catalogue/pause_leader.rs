@@ -1,6 +1,7 @@
 //! `pause-leader`: the leader's process is stopped, and wakes.
 //!
-//! Others take over within the budget; the sleeper acks nothing stale when it wakes.
+//! Others take over within the budget; the sleeper acks nothing stale when it wakes, which patient
+//! producers hear: they still wait for what they sent it.
 
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ const ASLEEP: Duration = Duration::from_secs(10);
 pub(super) async fn play(stage: &mut Stage) -> Result<(), Halt> {
     let orders = stage.topic("orders", PARTITIONS, &[]).await?;
     stage.load(&orders, Cast::Everybody).await?;
+    stage.load(&orders, Cast::Patient).await?;
     stage.before().await?;
 
     stage.step("pausing the leader");

@@ -45,9 +45,9 @@ pub(super) fn around(history: &History, spot: &Spot) -> Vec<Evidence> {
     found.extend(reads(history, spot));
     found.extend(replicas(history, spot));
     // What is said of a whole partition has no moment: all faults may matter.
-    let timed = found.iter().filter(|_| spot.offset.is_some());
-    let from = timed.clone().next().map(|evidence| evidence.at);
-    let to = timed.map(|evidence| evidence.at).max();
+    let moments = found.iter().filter(|_| spot.offset.is_some());
+    let moments = moments.map(|evidence| evidence.at);
+    let (from, to) = (moments.clone().min(), moments.max());
     found.extend(faults(history, from, to));
     found.extend(leaders(history, spot));
     found.sort();

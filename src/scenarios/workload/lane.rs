@@ -71,6 +71,8 @@ pub(super) struct Lane {
     pub(super) recorder: Recorder,
     pub(super) producer: Arc<Producer>,
     pub(super) identity: Option<ProducerIdentity>,
+    /// How long an attempt may take.
+    pub(super) patience: Duration,
     pub(super) goods: Goods,
     pub(super) route: Route,
     pub(super) load: watch::Receiver<Load>,
@@ -88,6 +90,8 @@ pub(super) struct LaneParts {
     pub(super) recorder: Recorder,
     pub(super) producer: Arc<Producer>,
     pub(super) identity: Option<ProducerIdentity>,
+    /// How long an attempt may take.
+    pub(super) patience: Duration,
     pub(super) goods: Goods,
     pub(super) route: Route,
     pub(super) load: watch::Receiver<Load>,
@@ -100,6 +104,7 @@ impl Lane {
             recorder: parts.recorder,
             producer: parts.producer,
             identity: parts.identity,
+            patience: parts.patience,
             goods: parts.goods,
             route: parts.route,
             load: parts.load,
@@ -196,8 +201,8 @@ impl Lane {
         let attempt = self.attempt(&batch, (number, connection), (sent, broker));
         self.aloft.insert(number, attempt);
         let recorder = self.recorder.clone();
+        let after = self.patience;
         self.landings.push(Box::pin(async move {
-            let after = ATTEMPT_TIMEOUT;
             let answer = tokio::time::timeout(after, answer).await;
             Landing {
                 number,
@@ -243,7 +248,7 @@ impl Lane {
         batch: &Batch,
     ) -> Option<(Answer<ProduceRequest>, SocketAddr, u32, Micros)> {
         let (topic, partition) = (&self.goods.topic, self.goods.partition.1);
-        let request = wire::produce(topic, partition, batch.bytes.clone(), ATTEMPT_TIMEOUT);
+        let request = wire::produce(topic, partition, batch.bytes.clone(), self.patience);
         let line = self.route.line().await.ok()?;
         let sent = self.recorder.now();
         let answer = line.connection.try_send(ProduceRequest::VERSION, request);

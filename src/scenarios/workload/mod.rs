@@ -42,7 +42,7 @@ use lane::{Goods, Lane, LaneParts, Producer};
 use member::Member;
 use observer::Observer;
 use pace::{Load, PER_SECOND, Pace};
-use route::Route;
+use route::{ATTEMPT_TIMEOUT, Route};
 
 pub use committed::{Question, ask as ask_committed};
 pub use leaders::Leaders;
@@ -57,6 +57,12 @@ const IDEMPOTENT_IN_FLIGHT: usize = 5;
 const PLAIN_IN_FLIGHT: usize = 1;
 /// Members of each group.
 const MEMBERS: usize = 2;
+/// Patient producers, each of which has one record under way at a leader that falls asleep.
+const PATIENT: usize = 4;
+/// Records a second of each of them for each partition.
+const PATIENT_RATE: f64 = 20.0;
+/// The longest sleep of a leader is 10 s; the broker's own patience is a fifth less.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// A lane's connections are numbered from its own thousand.
 const CONNECTIONS: u32 = 100_000;
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
@@ -100,6 +106,17 @@ pub enum Cast {
     Everybody,
     /// Idempotent producers and readers, for so many records in all.
     Exactly(u64),
+    /// Some plain producers that wait for an answer for longer than any fault lasts, so that they
+    /// hear what a leader says that slept.
+    Patient,
+}
+
+/// How a producer sends.
+#[derive(Debug, Clone, Copy)]
+struct Manner {
+    identity: Option<ProducerIdentity>,
+    size: usize,
+    patience: Duration,
 }
 
 /// The clients of one topic.
@@ -125,14 +142,23 @@ impl Workload {
             lanes: JoinSet::new(),
             readers: JoinSet::new(),
         };
-        let identity = Some(identity(arena).await?);
+        let plain = Manner {
+            identity: None,
+            size,
+            patience: ATTEMPT_TIMEOUT,
+        };
+        let idempotent = Manner {
+            identity: Some(identity(arena).await?),
+            ..plain
+        };
         match cast {
             Cast::Everybody => {
                 let rate = f64::from(PER_SECOND);
                 let endless = |share| move |_partition| pace(rate * share, u64::MAX);
-                workload.add_producer(arena, field, (identity, size), endless(0.75));
-                workload.add_producer(arena, field, (None, size), endless(0.25));
+                workload.add_producer(arena, field, idempotent, endless(0.75));
+                workload.add_producer(arena, field, plain, endless(0.25));
                 workload.add_group(arena, field);
+                workload.add_readers(arena, field);
             }
             Cast::Exactly(total) => {
                 let parts = u64::from(field.partitions);
@@ -140,10 +166,20 @@ impl Workload {
                     let extra = u64::from(u64::from(partition) < total % parts);
                     pace(f64::from(PER_SECOND), total / parts + extra)
                 };
-                workload.add_producer(arena, field, (identity, size), share);
+                workload.add_producer(arena, field, idempotent, share);
+                workload.add_readers(arena, field);
+            }
+            Cast::Patient => {
+                let patient = Manner {
+                    patience: PATIENCE,
+                    ..plain
+                };
+                for _ in 0..PATIENT {
+                    let pace = |_partition| pace(PATIENT_RATE, u64::MAX);
+                    workload.add_producer(arena, field, patient, pace);
+                }
             }
         }
-        workload.add_readers(arena, field);
         Ok(workload)
     }
 
@@ -151,14 +187,14 @@ impl Workload {
         &mut self,
         arena: &Arena,
         field: &Field,
-        (identity, size): (Option<ProducerIdentity>, usize),
+        manner: Manner,
         pace: impl Fn(u32) -> Pace,
     ) {
         let producer = Arc::new(Producer {
             client: arena.recorder.next_client(),
             attempts: AtomicU64::new(0),
         });
-        let in_flight = match identity {
+        let in_flight = match manner.identity {
             Some(_) => IDEMPOTENT_IN_FLIGHT,
             None => PLAIN_IN_FLIGHT,
         };
@@ -168,12 +204,13 @@ impl Workload {
             let parts = LaneParts {
                 recorder: arena.recorder.clone(),
                 producer: Arc::clone(&producer),
-                identity,
+                identity: manner.identity,
+                patience: manner.patience,
                 goods: goods(
                     arena,
                     field,
                     (partition, producer.client),
-                    (size, pace(partition.1)),
+                    (manner.size, pace(partition.1)),
                 ),
                 route: Route::new(Arc::clone(&arena.brokers), first, base),
                 load: self.load.subscribe(),

@@ -11,7 +11,7 @@
 //! | `ack-before-sync` | entries count as stored while they are in memory only | acked is durable | `metadata-persistence` |
 //! | `ack-without-majority` | a leader that hears no majority acks and drops | acked is durable: none is acked without a quorum | `quorum-loss` |
 //! | `ack-when-deposed` | who loses leadership, or the majority, acks what is under way, and drops but acks what arrives until it hears the new leader | acked is durable | `network-partition`, `pause-leader` |
-//! | `ack-as-follower` | a follower acks each fourth batch that it is asked to take, and drops it | one leader per epoch, acked is durable | `leader-failover` |
+//! | `ack-as-follower` | a follower acks what it is asked to take, and drops it | one leader per epoch, acked is durable | `network-partition` |
 //! | `ack-while-leaving` | after SIGTERM a leader acks and drops | acked is durable | `graceful-shutdown` |
 //! | `serve-before-own-commit` | a new leader serves before an entry of its own term is committed and applied | high watermark never regresses, no duplicate | `leader-failover` |
 //! | `fetch-past-high-watermark` | readers get what is not committed | high watermark: nothing above it is read; one offset, one value | `network-partition` |
@@ -38,7 +38,7 @@ pub enum Bug {
     AckWithoutMajority,
     /// Who loses leadership acks what is under way.
     AckWhenDeposed,
-    /// A follower acks, and drops, some of what it is asked to take.
+    /// A follower acks, and drops, what it is asked to take.
     AckAsFollower,
     /// After SIGTERM a leader acks and drops.
     AckWhileLeaving,

@@ -27,7 +27,7 @@ const TABLE: [Row; 21] = [
     Row("ack-without-majority", "quorum-loss", &[Law::AckedIsDurable], 1),
     Row("ack-when-deposed", "network-partition", &[Law::AckedIsDurable], 1),
     Row("ack-when-deposed", "pause-leader", &[Law::AckedIsDurable], 1),
-    Row("ack-as-follower", "leader-failover", &[Law::AckedIsDurable], 1),
+    Row("ack-as-follower", "network-partition", &[Law::AckedIsDurable], 1),
     Row("ack-while-leaving", "graceful-shutdown", &[Law::AckedIsDurable], 1),
     Row("serve-before-own-commit", "leader-failover", &[Law::HighWatermark, Law::NoDuplicate], 1),
     Row("fetch-past-high-watermark", "network-partition", &[Law::HighWatermark], 1),

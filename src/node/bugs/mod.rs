@@ -86,8 +86,7 @@ pub(in crate::node) fn acks_at_append() -> bool {
 
 /// `ack-as-follower`: whether a replica that may not append acks all the same.
 pub(in crate::node) fn acks_as_follower() -> bool {
-    static ASKED: Count = Count::new();
-    planted(Bug::AckAsFollower) && ASKED.is_nth(4)
+    planted(Bug::AckAsFollower)
 }
 
 /// `ack-before-sync`: whether an append stays in memory until something else is written. Each

@@ -14,6 +14,8 @@ use crate::spec::NodeId;
 
 /// Refused writes after which it is clear how the survivor behaves.
 const REFUSALS: usize = 50;
+/// Answers of the survivors for each partition, the one that they lead included.
+const ANSWERS: usize = 10;
 /// An ack that was on its way when the majority died.
 const IN_FLIGHT: Duration = Duration::from_millis(100);
 
@@ -38,10 +40,20 @@ pub(super) async fn play(stage: &mut Stage) -> Result<(), Halt> {
                 .arena
                 .recorder
                 .look(|history| refusals(history, &survivors, dead));
-            match refused.unwrap_or(0) {
-                refused if refused >= REFUSALS => Ok(()),
-                refused => Err(format!("{refused} of {REFUSALS} writes were refused")),
+            let refused = refused.unwrap_or(0);
+            let answered = (0..orders.partitions).map(|index| {
+                let partition = TopicPartition(orders.number, index);
+                let recorder = &stage.arena.recorder;
+                recorder.look(|history| answers(history, partition, &survivors, dead))
+            });
+            let answered = answered.map(|count| count.unwrap_or(0)).min().unwrap_or(0);
+            if refused >= REFUSALS && answered >= ANSWERS {
+                return Ok(());
             }
+            Err(format!(
+                "{refused} of {REFUSALS} writes were refused, {answered} of {ANSWERS} answered \
+                 for the partition that was answered for least"
+            ))
         },
     )
     .await?;
@@ -73,6 +85,27 @@ fn refusals(history: &History, survivors: &[NodeId], since: Micros) -> usize {
         retriable && survivors.contains(&attempt.broker)
     });
     refused.count()
+}
+
+/// What the survivors answered for a partition to writes that were sent when no ack was on its
+/// way any more.
+fn answers(
+    history: &History,
+    partition: TopicPartition,
+    survivors: &[NodeId],
+    dead: Micros,
+) -> usize {
+    let attempts = history.attempts.iter().rev();
+    let late = attempts.take_while(|attempt| attempt.answered >= dead);
+    let answered = late.filter(|attempt| {
+        let unheard = matches!(attempt.outcome, Outcome::Unknown { code: None, .. });
+        attempt.partition == partition
+            && survivors.contains(&attempt.broker)
+            && attempt.sent > dead
+            && attempt.sent.since(dead) > IN_FLIGHT
+            && !unheard
+    });
+    answered.count()
 }
 
 fn none_acked(stage: &Stage, dead: Micros) -> Result<(), String> {

@@ -28,6 +28,8 @@ pub enum Law {
     ReplicasConverge,
     /// All nodes describe the topics alike at the end.
     MetadataAgrees,
+    /// Search finds what is committed, nothing else, and in the end all of it.
+    SearchFollowsLog,
     /// No node ends unasked.
     NoNodeDies,
     /// What this scenario promises beside the laws.
@@ -36,7 +38,7 @@ pub enum Law {
 
 impl Law {
     /// All of them, in the order of SCENARIOS.md.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::AckedIsDurable,
         Self::OneOffsetOneValue,
         Self::NoDuplicate,
@@ -47,6 +49,7 @@ impl Law {
         Self::CommittedOffsets,
         Self::ReplicasConverge,
         Self::MetadataAgrees,
+        Self::SearchFollowsLog,
         Self::NoNodeDies,
         Self::Promises,
     ];
@@ -64,6 +67,7 @@ impl Law {
             Self::CommittedOffsets => "committed-offsets",
             Self::ReplicasConverge => "replicas-converge",
             Self::MetadataAgrees => "metadata-agrees",
+            Self::SearchFollowsLog => "search-follows-log",
             Self::NoNodeDies => "no-node-dies",
             Self::Promises => "promises",
         }
@@ -82,6 +86,7 @@ impl Law {
             Self::CommittedOffsets => "committed group offsets never regress",
             Self::ReplicasConverge => "replicas converge",
             Self::MetadataAgrees => "metadata agrees",
+            Self::SearchFollowsLog => "search follows the log",
             Self::NoNodeDies => "no node dies unasked",
             Self::Promises => "the scenario's promises",
         }

@@ -11,6 +11,7 @@ mod node_failure_recovery;
 mod pause_leader;
 mod quorum_loss;
 mod rolling_restart;
+mod search_after_failover;
 mod topic_replication;
 
 use std::str::FromStr;
@@ -46,6 +47,8 @@ pub enum Scenario {
     RollingRestart,
     /// The majority killed.
     QuorumLoss,
+    /// Leaders die and are cut off while their records are indexed.
+    SearchAfterFailover,
 }
 
 /// A word that names no scenario.
@@ -75,7 +78,7 @@ impl FromStr for Scenario {
 
 impl Scenario {
     /// All of them: first those of `all`, then those of `all --extended`.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::CleanStartup,
         Self::TopicReplication,
         Self::NodeFailureRecovery,
@@ -86,6 +89,7 @@ impl Scenario {
         Self::PauseLeader,
         Self::RollingRestart,
         Self::QuorumLoss,
+        Self::SearchAfterFailover,
     ];
 
     /// The scenarios of `all`.
@@ -104,6 +108,7 @@ impl Scenario {
             Self::PauseLeader => "pause-leader",
             Self::RollingRestart => "rolling-restart",
             Self::QuorumLoss => "quorum-loss",
+            Self::SearchAfterFailover => "search-after-failover",
         }
     }
 
@@ -120,6 +125,7 @@ impl Scenario {
             Self::PauseLeader => "SIGSTOP the leader, wake it; it acks nothing stale",
             Self::RollingRestart => "each node restarted in turn, under load",
             Self::QuorumLoss => "kill the majority; writes block; start it again",
+            Self::SearchAfterFailover => "leaders die and are cut off; search follows the log",
         }
     }
 
@@ -160,6 +166,7 @@ impl Scenario {
             | Self::GracefulShutdown
             | Self::NetworkPartition
             | Self::PauseLeader => Claims::faults(1).with_leader_change(),
+            Self::SearchAfterFailover => Claims::faults(2).with_leader_change(),
             Self::RollingRestart => Claims::faults(nodes as u32).with_leader_change(),
         }
     }
@@ -171,6 +178,10 @@ impl Scenario {
             why: why.to_owned(),
         };
         let mut without = Vec::new();
+        if self != Self::SearchAfterFailover {
+            let why = "no topic is searched in this scenario";
+            without.push(absent(Law::SearchFollowsLog, why));
+        }
         if !self.breaks() {
             without.push(absent(
                 Law::CommittedOffsets,
@@ -208,6 +219,7 @@ impl Scenario {
             Self::PauseLeader => pause_leader::play(stage).await,
             Self::RollingRestart => rolling_restart::play(stage).await,
             Self::QuorumLoss => quorum_loss::play(stage).await,
+            Self::SearchAfterFailover => search_after_failover::play(stage).await,
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use super::{
     Attempt, Commit, Committed, Event, FaultId, History, LogEnd, Micros, Outcome, Read, ReadAnswer,
-    Records, ReplicaRead, Run, Topic, TopicPartition,
+    Records, ReplicaRead, Run, SearchRead, Topic, TopicPartition,
 };
 
 /// Values of one batch; a frame of 100 MiB cannot hold more.
@@ -91,6 +91,7 @@ pub(super) fn check(history: &History, event: &Event) -> Result<(), EventError> 
         Event::Produce(attempt) => of_attempt(history, attempt),
         Event::Read(read) => of_read(history, read),
         Event::Replica(replica) => of_replica(history, replica),
+        Event::Search(search) => of_search(history, search),
         Event::Commit(commit) => of_commit(history, commit),
         Event::Committed(committed) => of_committed(history, committed),
         Event::LogEnd(end) => of_log_end(history, end),
@@ -118,6 +119,7 @@ pub(super) fn records_in(event: &Event) -> u64 {
     match event {
         Event::Produce(attempt) => u64::from(attempt.values.1),
         Event::Replica(replica) => replica.records.count(),
+        Event::Search(search) => search.hits.count(),
         Event::Read(read) => match &read.answer {
             ReadAnswer::Records { records, .. } => records.count(),
             ReadAnswer::Error { .. } | ReadAnswer::Lost { .. } => 0,
@@ -165,6 +167,13 @@ fn of_replica(history: &History, replica: &ReplicaRead) -> Result<(), EventError
         offset(bound)?;
     }
     of_records(&replica.records)
+}
+
+fn of_search(history: &History, search: &SearchRead) -> Result<(), EventError> {
+    partition(history, search.partition)?;
+    in_time(search.sent, search.answered)?;
+    search.goal.map_or(Ok(()), offset)?;
+    of_records(&search.hits)
 }
 
 fn of_records(records: &Records) -> Result<(), EventError> {

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Attempt, Commit, Committed, End, FaultBegan, FaultEnded, FaultProven, Healed, LogEnd,
-    MetadataSeen, Milestone, NodeEvent, PhaseMark, Promise, Read, ReplicaRead, Topic, TopicDeleted,
+    MetadataSeen, Milestone, NodeEvent, PhaseMark, Promise, Read, ReplicaRead, SearchRead, Topic,
+    TopicDeleted,
 };
 
 /// What a history consists of, in the order in which it became known.
@@ -21,6 +22,8 @@ pub enum Event {
     Read(Read),
     /// A replica was read at the end.
     Replica(ReplicaRead),
+    /// A node's search was asked.
+    Search(SearchRead),
     /// A commit ended.
     Commit(Commit),
     /// A group was told what is committed.

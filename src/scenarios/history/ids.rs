@@ -84,6 +84,14 @@ impl ValueId {
         );
         Self(u64::from(lane) << Self::SEQUENCE_BITS | sequence)
     }
+
+    /// The value of this name (`v3.17`); `None` for anything else.
+    pub fn named(name: &str) -> Option<Self> {
+        let (lane, sequence) = name.strip_prefix('v')?.split_once('.')?;
+        let (lane, sequence) = (lane.parse().ok()?, sequence.parse().ok()?);
+        let fits = sequence < 1 << Self::SEQUENCE_BITS && lane < 1 << 24;
+        fits.then(|| Self::of(lane, sequence))
+    }
 }
 
 impl fmt::Display for ValueId {
@@ -119,6 +127,24 @@ mod tests {
     fn a_value_says_its_lane() {
         assert_eq!(ValueId::of(3, 17).to_string(), "v3.17");
         assert_eq!(ValueId::of(3, 17).0 + 1, ValueId::of(3, 18).0);
+    }
+
+    #[test]
+    fn a_value_is_found_by_its_name() {
+        let value = ValueId::of(3, 17);
+        assert_eq!(ValueId::named(&value.to_string()), Some(value));
+        for name in [
+            "",
+            "v",
+            "v3",
+            "3.17",
+            "v3.17.1",
+            "v3.-1",
+            "v16777216.0",
+            "v0.1099511627776",
+        ] {
+            assert_eq!(ValueId::named(name), None, "{name}");
+        }
     }
 
     #[test]

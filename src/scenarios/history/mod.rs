@@ -24,6 +24,7 @@ mod metadata;
 mod produce;
 mod read;
 mod reader;
+mod search;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -45,6 +46,7 @@ pub use read::{
     Assignment, EpochRun, Read, ReadAnswer, Records, ReplicaRead, Strange, Strangeness, ValueRun,
 };
 pub use reader::{HistoryError, read_history};
+pub use search::SearchRead;
 pub use value::{MIN_VALUE_LEN, Parsed, ValueMark, encode_value, parse_value, topic_hash};
 pub use writer::{HistoryWriter, Recording, RecordingError};
 
@@ -65,6 +67,8 @@ pub struct History {
     pub reads: Vec<Read>,
     /// The replicas at the end.
     pub replicas: Vec<ReplicaRead>,
+    /// What search found.
+    pub searches: Vec<SearchRead>,
     /// Commits, in the order of their ends.
     pub commits: Vec<Commit>,
     /// What groups were told to have committed.
@@ -101,6 +105,7 @@ impl History {
             attempts: Vec::new(),
             reads: Vec::new(),
             replicas: Vec::new(),
+            searches: Vec::new(),
             commits: Vec::new(),
             committed: Vec::new(),
             metadata: Vec::new(),
@@ -126,6 +131,7 @@ impl History {
             Event::Produce(attempt) => self.attempts.push(attempt),
             Event::Read(read) => self.reads.push(read),
             Event::Replica(replica) => self.replicas.push(replica),
+            Event::Search(search) => self.searches.push(search),
             Event::Commit(commit) => self.commits.push(commit),
             Event::Committed(committed) => self.committed.push(committed),
             Event::Metadata(seen) => self.metadata.push(seen),

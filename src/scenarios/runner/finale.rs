@@ -85,7 +85,7 @@ impl Stage {
     }
 
     /// Behind the largest acked offset, or the leader's log end where that is more.
-    async fn goal(&self, field: &Field, partition: TopicPartition) -> Result<i64, Halt> {
+    pub(super) async fn goal(&self, field: &Field, partition: TopicPartition) -> Result<i64, Halt> {
         let acked = self.arena.recorder.look(|history| {
             let own = history.attempts.iter();
             let own = own.filter(|attempt| attempt.partition == partition);

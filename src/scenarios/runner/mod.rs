@@ -9,6 +9,7 @@
 mod choice;
 mod finale;
 mod keep;
+mod searching;
 mod stage;
 mod starvation;
 mod target;

@@ -20,7 +20,7 @@ use crate::scenarios::history::{
 };
 use crate::scenarios::metrics::{REJOINED, largest_gap};
 use crate::scenarios::nemesis::Nemesis;
-use crate::scenarios::workload::{Arena, Cast, Field, Observers, Replica, Workload};
+use crate::scenarios::workload::{Arena, Cast, Field, Observers, Replica, Searchers, Workload};
 use crate::spec::NodeId;
 
 /// Liveness: progress whenever a quorum can talk.
@@ -49,6 +49,7 @@ pub struct Stage {
     size: usize,
     prefix: String,
     observers: Option<Observers>,
+    pub(super) searching: Option<Searchers>,
     pub(super) starvation: Starvation,
 }
 
@@ -61,6 +62,7 @@ impl Stage {
         Self {
             nemesis: handle.map(|handle| Nemesis::new(handle, recorder, lasting)),
             observers: Some(Observers::start(&arena)),
+            searching: None,
             fields: Vec::new(),
             site,
             workloads: Vec::new(),
@@ -449,6 +451,9 @@ impl Stage {
     pub(super) async fn hush(&mut self) {
         if let Some(observers) = self.observers.take() {
             observers.end();
+        }
+        if let Some(searching) = self.searching.take() {
+            searching.end().await;
         }
         for workload in self.workloads.drain(..) {
             workload.end().await;

@@ -57,6 +57,8 @@ pub(super) struct Site {
     pub(super) brokers: Brokers,
     /// Where nodes of ours answer HTTP.
     pub(super) metrics: BTreeMap<NodeId, SocketAddr>,
+    /// Where nodes of ours are searched; empty while search is off.
+    pub(super) search: BTreeMap<NodeId, SocketAddr>,
     pub(super) handle: Option<ClusterHandle>,
     launched: Option<Launched>,
     news: JoinSet<()>,
@@ -126,9 +128,11 @@ impl Site {
         let plans = || spec.node_ids().zip(&spec.ports.0);
         let kafka = plans().map(|(node, ports): (NodeId, &Ports)| (node, local(ports.kafka)));
         let metrics = plans().map(|(node, ports)| (node, local(ports.metrics)));
+        let search = plans().filter_map(|(node, ports)| Some((node, local(ports.search?))));
         Ok(Self {
             brokers: brokers(kafka),
             metrics: metrics.collect(),
+            search: search.collect(),
             handle: Some(handle),
             launched,
             news,
@@ -142,6 +146,7 @@ impl Site {
         Ok(Self {
             brokers: brokers(known),
             metrics: BTreeMap::new(),
+            search: BTreeMap::new(),
             handle: None,
             launched: None,
             news: JoinSet::new(),

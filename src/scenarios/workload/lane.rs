@@ -180,7 +180,9 @@ impl Lane {
                 ..self.goods.mark
             };
             let value = encode_value(&mark, self.goods.size);
-            builder.push(now_ms(), None, Some(&value), &[]);
+            // The value's name as the key lets search find it, and tells a person which it is.
+            let key = mark.value.to_string();
+            builder.push(now_ms(), Some(key.as_bytes()), Some(&value), &[]);
         }
         match self.identity {
             Some(identity) => builder.producer(identity.id, identity.epoch, self.sequence),

@@ -19,6 +19,7 @@ mod reader;
 mod recorder;
 mod replica;
 mod route;
+mod searcher;
 mod window;
 mod wire;
 
@@ -50,6 +51,7 @@ pub use observer::seen as metadata_seen;
 pub use recorder::{Glance, Recorder, Sheet};
 pub use replica::Replica;
 pub use route::Brokers;
+pub use searcher::Searcher;
 
 /// Batches that an idempotent producer has under way (KIP-98 allows five).
 const IDEMPOTENT_IN_FLIGHT: usize = 5;
@@ -318,6 +320,31 @@ impl Observers {
     /// Asks no more.
     pub fn end(self) {
         self.stop.send_replace(true);
+    }
+}
+
+/// One searcher for each node, until they are ended.
+#[derive(Debug)]
+pub struct Searchers {
+    tasks: JoinSet<()>,
+    stop: watch::Sender<bool>,
+}
+
+impl Searchers {
+    /// Begins to ask every node's search in passing.
+    pub fn start(searchers: Vec<Searcher>) -> Self {
+        let stop = watch::Sender::new(false);
+        let mut tasks = JoinSet::new();
+        for searcher in searchers {
+            tasks.spawn(searcher.run(stop.subscribe()));
+        }
+        Self { tasks, stop }
+    }
+
+    /// Asks no more, and waits until nothing more is recorded.
+    pub async fn end(self) {
+        self.stop.send_replace(true);
+        drop(self.tasks.join_all().await);
     }
 }
 

@@ -12,6 +12,7 @@ mod one_offset_one_value;
 mod order;
 mod promises;
 mod replicas_converge;
+mod search_follows_log;
 
 use super::super::Law;
 use super::facts::Facts;
@@ -30,6 +31,7 @@ pub(super) fn look(law: Law, facts: &Facts<'_>, findings: &mut Findings<'_>) {
         Law::CommittedOffsets => committed_offsets::look,
         Law::ReplicasConverge => replicas_converge::look,
         Law::MetadataAgrees => metadata_agrees::look,
+        Law::SearchFollowsLog => search_follows_log::look,
         Law::NoNodeDies => no_node_dies::look,
         Law::Promises => promises::look,
     };

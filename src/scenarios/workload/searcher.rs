@@ -118,22 +118,21 @@ impl Searcher {
         deadline: Instant,
     ) -> SearchRead {
         let sent = self.recorder.now();
-        let (mut hits, mut unread) = (Records::default(), None);
-        loop {
-            match self.all(partition, goal).await {
+        let mut hits = Records::default();
+        let unread = loop {
+            let why = match self.all(partition, goal).await {
                 Ok(found) => {
-                    (hits, unread) = (found, None);
-                    if hits.count() >= goal as u64 {
-                        break;
-                    }
+                    hits = found;
+                    None
                 }
-                Err(why) => unread = Some(why),
-            }
-            if Instant::now() > deadline {
-                break;
+                Err(why) => Some(why),
+            };
+            let whole = why.is_none() && hits.count() >= goal as u64;
+            if whole || Instant::now() > deadline {
+                break why;
             }
             tokio::time::sleep(AGAIN).await;
-        }
+        };
         SearchRead {
             node: self.node,
             partition,

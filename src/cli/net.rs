@@ -6,9 +6,10 @@ use serde_json::json;
 
 use super::cluster::ClusterArgs;
 use super::context::Context;
+use super::duration::lasting;
 use super::outcome::{CommandResult, Failure, Outcome};
 use super::render;
-use crate::spec::{parse_duration, show_duration};
+use crate::spec::show_duration;
 use crate::supervisor::{Fault, grammar};
 
 /// What `net` takes.
@@ -76,7 +77,7 @@ enum What {
 #[derive(Debug, clap::Args)]
 struct Common {
     /// Heal it after this long
-    #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
+    #[arg(long = "for", value_name = "TIME", value_parser = lasting)]
     lasting: Option<Duration>,
     #[command(flatten)]
     cluster: ClusterArgs,

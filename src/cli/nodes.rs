@@ -8,8 +8,8 @@ use serde_json::json;
 
 use super::cluster::ClusterArgs;
 use super::context::Context;
+use super::duration::lasting;
 use super::outcome::{CommandResult, Outcome};
-use crate::spec::parse_duration;
 use crate::supervisor::{Acted, Action, Selector, Verb};
 
 /// What stands below the options in a verb's help.
@@ -59,7 +59,7 @@ pub(super) struct TimedArgs {
     #[arg(value_name = "SEL")]
     select: Selector,
     /// Undo it after this long
-    #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
+    #[arg(long = "for", value_name = "TIME", value_parser = lasting)]
     lasting: Option<Duration>,
     #[command(flatten)]
     cluster: ClusterArgs,

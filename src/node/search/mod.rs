@@ -12,6 +12,8 @@
 //! [`question`] and [`answer`] are what crosses; they know no wire's shape.
 
 mod answer;
+mod face;
+mod fan_out;
 mod question;
 
 use std::time::Instant;
@@ -22,6 +24,8 @@ use tantivy::aggregation::intermediate_agg_result::IntermediateAggregationResult
 pub(in crate::node) use self::answer::{
     Document, Found, Hit, IndexStats, Kind, Mapping, SearchError,
 };
+pub(in crate::node) use self::face::{Face, serve};
+pub(in crate::node) use self::fan_out::FanOut;
 pub(in crate::node) use self::question::{
     Edge, Field, Highlight, Order, Query, Question, Scalar, SortBy, SortKey, Wanted, Words,
 };

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::node::search::answer::SearchError;
+use crate::node::search::SearchError;
 
 /// A request that is not served, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,11 @@ impl Refusal {
 
     /// The request is understood and asks for what cannot be given.
     pub(super) fn argument(reason: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "illegal_argument_exception", reason)
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "illegal_argument_exception",
+            reason,
+        )
     }
 
     /// There is no such topic.
@@ -93,8 +97,14 @@ pub(super) fn of_partition(error: &SearchError) -> (StatusCode, &'static str) {
         SearchError::TooMuch(_) => (StatusCode::BAD_REQUEST, "too_complex_exception"),
         SearchError::NotSearchable => (StatusCode::BAD_REQUEST, "illegal_argument_exception"),
         SearchError::TimedOut => (StatusCode::GATEWAY_TIMEOUT, "timeout_exception"),
-        SearchError::NotLeader => (StatusCode::SERVICE_UNAVAILABLE, "no_shard_available_action_exception"),
-        SearchError::Failed(_) => (StatusCode::INTERNAL_SERVER_ERROR, "query_phase_execution_exception"),
+        SearchError::NotLeader => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "no_shard_available_action_exception",
+        ),
+        SearchError::Failed(_) => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "query_phase_execution_exception",
+        ),
     }
 }
 
@@ -107,7 +117,10 @@ mod tests {
         let body = Refusal::parsing("unknown query [wat]").body();
         assert_eq!(body["status"], 400);
         assert_eq!(body["error"]["type"], "parsing_exception");
-        assert_eq!(body["error"]["root_cause"][0]["reason"], "unknown query [wat]");
+        assert_eq!(
+            body["error"]["root_cause"][0]["reason"],
+            "unknown query [wat]"
+        );
         let body = Refusal::no_topic("nope").body();
         assert_eq!(body["status"], 404);
         assert_eq!(body["error"]["index"], "nope");

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::object::shown;
 use super::{Parsed, moment};
 use crate::node::search::face::refusal::Refusal;
-use crate::node::search::question::{Field, Scalar};
+use crate::node::search::{Field, Scalar};
 
 /// Characters of a field's name.
 const MAX_NAME: usize = 512;
@@ -49,10 +49,12 @@ pub(super) fn weighed(name: &str) -> Parsed<(Field, f32)> {
     let Some((name, weight)) = name.split_once('^') else {
         return Ok((field(name)?, 1.0));
     };
-    let weight = weight.parse().ok().filter(|weight: &f32| weight.is_finite());
-    let weight = weight.ok_or_else(|| {
-        Refusal::parsing(format!("[{}^] is followed by no number", shown(name)))
-    })?;
+    let weight = weight
+        .parse()
+        .ok()
+        .filter(|weight: &f32| weight.is_finite());
+    let weight = weight
+        .ok_or_else(|| Refusal::parsing(format!("[{}^] is followed by no number", shown(name))))?;
     Ok((field(name)?, weight))
 }
 
@@ -79,7 +81,11 @@ fn text(value: &Value) -> Parsed<Vec<Scalar>> {
     match value {
         Value::String(text) => Ok(vec![Scalar::Text(text.clone())]),
         Value::Number(_) | Value::Bool(_) => Ok(vec![Scalar::Text(value.to_string())]),
-        other => Err(super::object::wrong("value", "a string, a number or a boolean", other)),
+        other => Err(super::object::wrong(
+            "value",
+            "a string, a number or a boolean",
+            other,
+        )),
     }
 }
 
@@ -87,7 +93,10 @@ fn readings(value: &Value) -> Parsed<Vec<Scalar>> {
     match value {
         Value::String(text) => {
             let also = text_as_value(text);
-            Ok([Scalar::Text(text.clone())].into_iter().chain(also).collect())
+            Ok([Scalar::Text(text.clone())]
+                .into_iter()
+                .chain(also)
+                .collect())
         }
         other => scalar(other).map(|scalar| vec![scalar]),
     }
@@ -108,7 +117,9 @@ pub(super) fn scalar(value: &Value) -> Parsed<Scalar> {
 
 /// What a text means beside itself: `404` a number, `true` a truth value.
 pub(super) fn text_as_value(text: &str) -> Option<Scalar> {
-    let plain = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
+    let plain = text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
     match text {
         "true" => Some(Scalar::Truth(true)),
         "false" => Some(Scalar::Truth(false)),

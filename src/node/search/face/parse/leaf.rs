@@ -8,7 +8,7 @@ use super::object::{Object, list, shown, texts, wrong};
 use super::query::{all_of, any_of, at_least, boosted, weighted};
 use super::{MAX_PATTERN, Parsed, Scope};
 use crate::node::search::face::refusal::Refusal;
-use crate::node::search::question::{Edge, Field, Query, Scalar, Words};
+use crate::node::search::{Edge, Field, Query, Scalar, Words};
 
 /// Values of one `terms` or `ids` query.
 const MAX_VALUES: usize = 10_000;
@@ -219,15 +219,16 @@ pub(super) fn range(body: &Value, scope: &Scope) -> Parsed<Query> {
     let object = Object::new("range", value, &KNOWN)?;
     check_format(object.text("format")?)?;
     let field = field(name)?;
-    let edge = |inner: &str, outer: &str, (below, beyond): (Rounding, Rounding)| {
-        match (object.get(inner), object.get(outer)) {
-            (None, None) => Ok(Edge::Open),
-            (Some(value), None) => bound(&field, value, scope, below).map(Edge::Including),
-            (None, Some(value)) => bound(&field, value, scope, beyond).map(Edge::Excluding),
-            _ => Err(Refusal::parsing(format!(
-                "[range] takes [{inner}] or [{outer}], not both"
-            ))),
-        }
+    let edge = |inner: &str, outer: &str, (below, beyond): (Rounding, Rounding)| match (
+        object.get(inner),
+        object.get(outer),
+    ) {
+        (None, None) => Ok(Edge::Open),
+        (Some(value), None) => bound(&field, value, scope, below).map(Edge::Including),
+        (None, Some(value)) => bound(&field, value, scope, beyond).map(Edge::Excluding),
+        _ => Err(Refusal::parsing(format!(
+            "[range] takes [{inner}] or [{outer}], not both"
+        ))),
     };
     // From a day on begins with its first moment, after a day with the moment after its last.
     let lower = edge("gte", "gt", (Rounding::Down, Rounding::Up))?;
@@ -386,7 +387,7 @@ pub(super) fn ids(body: &Value, scope: &mut Scope) -> Parsed<Query> {
 }
 
 /// The partition and the offset that an id means.
-pub(super) fn place(id: &str) -> Option<(u32, i64)> {
+pub(in crate::node::search::face) fn place(id: &str) -> Option<(u32, i64)> {
     let (partition, offset) = id.split_once('-')?;
     let offset = offset.parse().ok().filter(|offset| *offset >= 0)?;
     Some((partition.parse().ok()?, offset))

@@ -17,7 +17,7 @@ use super::object::{Object, shown, texts};
 use super::query::{any_of, boosted, weighted};
 use super::{Parsed, Scope};
 use crate::node::search::face::refusal::Refusal;
-use crate::node::search::question::{Edge, Field, Query, Words};
+use crate::node::search::{Edge, Field, Query, Words};
 
 /// Bytes of one query.
 const MAX_BYTES: usize = 16 << 10;
@@ -119,7 +119,9 @@ impl Reader<'_, '_> {
                 }
                 break;
             }
-            if let (Some(cursor::Joint::And), Some((last @ Occur::Should, _))) = (joint, clauses.last_mut()) {
+            if let (Some(cursor::Joint::And), Some((last @ Occur::Should, _))) =
+                (joint, clauses.last_mut())
+            {
                 *last = Occur::Must;
             }
             if let (Some(cursor::Joint::Or), Words::Every, Some((last @ Occur::Must, _))) =
@@ -172,7 +174,9 @@ impl Reader<'_, '_> {
         let query = match cursor.field() {
             None => self.value(cursor, fields, depth)?,
             Some(name) if name == "_exists_" => {
-                let word = cursor.word().ok_or_else(|| cursor.expected("a field's name"))?;
+                let word = cursor
+                    .word()
+                    .ok_or_else(|| cursor.expected("a field's name"))?;
                 there(&word.plain()?)?
             }
             Some(name) if name == "*" && cursor.take("*") => Query::All,
@@ -208,7 +212,7 @@ impl Reader<'_, '_> {
                             in_field(field, text, Words::Any)?
                         }
                         Field::Whole(_) => Query::Terms {
-                            values: vec![crate::node::search::question::Scalar::Text(text)],
+                            values: vec![crate::node::search::Scalar::Text(text)],
                             field: field.clone(),
                         },
                         _ => Query::Phrase {
@@ -270,7 +274,11 @@ impl Reader<'_, '_> {
         if !above {
             cursor.take("<");
         }
-        let included = if cursor.take("=") { Included::Yes } else { Included::No };
+        let included = if cursor.take("=") {
+            Included::Yes
+        } else {
+            Included::No
+        };
         let word = cursor.word().ok_or_else(|| cursor.expected("a value"))?;
         let value = word.plain()?;
         Self::in_each(fields, |field| {
@@ -346,13 +354,16 @@ fn word_query(field: &Field, word: &Word) -> Parsed<Query> {
         });
     }
     if let Some(fuzzy) = word.raw().strip_suffix('~') {
-        let reason = format!("[{}~]: words that are only alike are not served", shown(fuzzy));
+        let reason = format!(
+            "[{}~]: words that are only alike are not served",
+            shown(fuzzy)
+        );
         return Err(Refusal::parsing(reason));
     }
     match field {
         // One word, whole as it is.
         Field::Whole(_) => Ok(Query::Terms {
-            values: vec![crate::node::search::question::Scalar::Text(word.plain()?)],
+            values: vec![crate::node::search::Scalar::Text(word.plain()?)],
             field: field_of(),
         }),
         _ => in_field(field, word.plain()?, Words::Every),

@@ -21,9 +21,15 @@ mod tests;
 
 use super::refusal::Refusal;
 
+pub(super) use leaf::place;
+pub(super) use moment::length;
+pub(super) use object::{Object, list, shown, texts};
 pub(super) use params::Params;
-pub(super) use request::{SearchRequest, count_request, search_request};
-pub(super) use source::SourceFilter;
+pub(super) use params::TOPICS;
+pub(super) use request::{
+    SearchRequest, count_params, count_request, search_params, search_request,
+};
+pub(super) use source::{SourceFilter, fits};
 
 type Parsed<T> = Result<T, Refusal>;
 

@@ -76,7 +76,13 @@ fn expression(text: &str, now_ms: i64, rounding: Rounding) -> Option<i64> {
         let (from, _) = literal(date)?;
         return to_ms(walk(from, steps, rounding)?);
     }
-    if text.len() > 4 && text.strip_prefix('-').unwrap_or(text).bytes().all(|b| b.is_ascii_digit()) {
+    if text.len() > 4
+        && text
+            .strip_prefix('-')
+            .unwrap_or(text)
+            .bytes()
+            .all(|b| b.is_ascii_digit())
+    {
         return text.parse().ok();
     }
     let (from, unit) = literal(text)?;
@@ -149,7 +155,10 @@ fn add(moment: OffsetDateTime, unit: Unit, count: i32) -> Option<OffsetDateTime>
 }
 
 fn add_months(moment: OffsetDateTime, count: i32) -> Option<OffsetDateTime> {
-    let months = moment.year().checked_mul(12)?.checked_add(i32::from(u8::from(moment.month())) - 1)?;
+    let months = moment
+        .year()
+        .checked_mul(12)?
+        .checked_add(i32::from(u8::from(moment.month())) - 1)?;
     let months = months.checked_add(count)?;
     let year = months.div_euclid(12);
     let month = Month::try_from(u8::try_from(months.rem_euclid(12) + 1).ok()?).ok()?;
@@ -269,7 +278,7 @@ fn nanos(fraction: &str) -> Option<u32> {
 }
 
 /// A length of time such as `500ms`, `2s` or `1m`; `None` for `-1`, no limit.
-pub(super) fn length(place: &str, text: &str) -> Parsed<Option<Duration>> {
+pub(in crate::node::search::face) fn length(place: &str, text: &str) -> Parsed<Option<Duration>> {
     if text == "-1" {
         return Ok(None);
     }
@@ -285,7 +294,10 @@ pub(super) fn length(place: &str, text: &str) -> Parsed<Option<Duration>> {
         _ => None,
     };
     let count: Option<u64> = text[..digits].parse().ok();
-    match count.zip(micros).map(|(count, unit)| count.saturating_mul(unit)) {
+    match count
+        .zip(micros)
+        .map(|(count, unit)| count.saturating_mul(unit))
+    {
         Some(micros) => Ok(Some(Duration::from_micros(micros))),
         None => Err(Refusal::parsing(format!(
             "failed to parse [{place}] [{}] as a time: such as 500ms, 2s or 1m",
@@ -336,9 +348,24 @@ mod tests {
     #[test]
     fn what_is_no_date_is_refused_by_name() {
         for text in [
-            "", "yesterday", "now-", "now-1", "now-1x", "now/2d", "2026-13-01", "2026-02-30",
-            "2026-01-01T", "2026-01-01T25", "2026-01-01T10:00+99:99", "2026-01T10", "||", "now+999999999y",
-            "2026-01-01||*1d", "nowé", "2026-01-01T10:00:00.", "now+1d+1d+1d+1d+1d+1d+1d+1d+1d+1d+1d+1d+1d+1d+1d+1d+1d",
+            "",
+            "yesterday",
+            "now-",
+            "now-1",
+            "now-1x",
+            "now/2d",
+            "2026-13-01",
+            "2026-02-30",
+            "2026-01-01T",
+            "2026-01-01T25",
+            "2026-01-01T10:00+99:99",
+            "2026-01T10",
+            "||",
+            "now+999999999y",
+            "2026-01-01||*1d",
+            "nowé",
+            "2026-01-01T10:00:00.",
+            "now+1d+1d+1d+1d+1d+1d+1d+1d+1d+1d+1d+1d+1d+1d+1d+1d+1d",
         ] {
             let refused = of_text(text, NOW, Rounding::Up).unwrap_err();
             assert!(refused.reason().contains("failed to parse date"), "{text}");
@@ -347,7 +374,10 @@ mod tests {
 
     #[test]
     fn lengths_have_units() {
-        assert_eq!(length("timeout", "2s").unwrap(), Some(Duration::from_secs(2)));
+        assert_eq!(
+            length("timeout", "2s").unwrap(),
+            Some(Duration::from_secs(2))
+        );
         assert_eq!(length("timeout", "-1").unwrap(), None);
         for text in ["", "2", "s", "2 s", "-2s", "2é", "99999999999999999999s"] {
             assert!(length("timeout", text).is_err(), "{text}");

@@ -7,14 +7,18 @@ use crate::node::search::face::refusal::Refusal;
 
 /// An object at a place that errors name.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Object<'a> {
+pub(in crate::node::search::face) struct Object<'a> {
     place: &'a str,
     fields: &'a Map<String, Value>,
 }
 
 impl<'a> Object<'a> {
     /// The object `value`; any key that is not in `known` is refused.
-    pub(super) fn new(place: &'a str, value: &'a Value, known: &[&str]) -> Parsed<Self> {
+    pub(in crate::node::search::face) fn new(
+        place: &'a str,
+        value: &'a Value,
+        known: &[&str],
+    ) -> Parsed<Self> {
         let object = Self::open(place, value)?;
         let unknown = object
             .fields
@@ -31,7 +35,7 @@ impl<'a> Object<'a> {
     }
 
     /// The object `value`, whatever its keys.
-    pub(super) fn open(place: &'a str, value: &'a Value) -> Parsed<Self> {
+    pub(in crate::node::search::face) fn open(place: &'a str, value: &'a Value) -> Parsed<Self> {
         match value {
             Value::Object(fields) => Ok(Self { place, fields }),
             other => Err(wrong(place, "an object", other)),
@@ -39,10 +43,10 @@ impl<'a> Object<'a> {
     }
 
     /// Its keys and values.
-    pub(super) fn entries(&self) -> impl Iterator<Item = (&'a str, &'a Value)> + use<'a> {
-        self.fields
-            .iter()
-            .map(|(key, value)| (key.as_str(), value))
+    pub(in crate::node::search::face) fn entries(
+        &self,
+    ) -> impl Iterator<Item = (&'a str, &'a Value)> + use<'a> {
+        self.fields.iter().map(|(key, value)| (key.as_str(), value))
     }
 
     /// Its one key with the value.
@@ -60,18 +64,18 @@ impl<'a> Object<'a> {
     }
 
     /// A value, whatever it is.
-    pub(super) fn get(&self, key: &str) -> Option<&'a Value> {
+    pub(in crate::node::search::face) fn get(&self, key: &str) -> Option<&'a Value> {
         self.fields.get(key).filter(|value| !value.is_null())
     }
 
     /// A value that must be there.
-    pub(super) fn required(&self, key: &str) -> Parsed<&'a Value> {
+    pub(in crate::node::search::face) fn required(&self, key: &str) -> Parsed<&'a Value> {
         self.get(key)
             .ok_or_else(|| Refusal::parsing(format!("[{}] needs [{key}]", self.place)))
     }
 
     /// A text.
-    pub(super) fn text(&self, key: &str) -> Parsed<Option<&'a str>> {
+    pub(in crate::node::search::face) fn text(&self, key: &str) -> Parsed<Option<&'a str>> {
         self.as_kind(key, "a string", Value::as_str)
     }
 
@@ -87,7 +91,7 @@ impl<'a> Object<'a> {
     }
 
     /// A truth value.
-    pub(super) fn flag(&self, key: &str) -> Parsed<Option<bool>> {
+    pub(in crate::node::search::face) fn flag(&self, key: &str) -> Parsed<Option<bool>> {
         let flag = |value: &Value| match value {
             Value::Bool(flag) => Some(*flag),
             Value::String(text) => text.parse().ok(),
@@ -135,7 +139,7 @@ pub(super) fn wrong(place: &str, expected: &str, value: &Value) -> Refusal {
 }
 
 /// A stranger's text for an error: short and on one line.
-pub(super) fn shown(text: &str) -> String {
+pub(in crate::node::search::face) fn shown(text: &str) -> String {
     const MOST: usize = 100;
     let mut shown: String = text.chars().take(MOST).flat_map(visible).collect();
     if text.chars().nth(MOST).is_some() {
@@ -153,7 +157,7 @@ fn visible(c: char) -> Vec<char> {
 }
 
 /// One value or a list of them.
-pub(super) fn list(value: &Value) -> &[Value] {
+pub(in crate::node::search::face) fn list(value: &Value) -> &[Value] {
     match value {
         Value::Array(values) => values,
         single => std::slice::from_ref(single),
@@ -161,7 +165,7 @@ pub(super) fn list(value: &Value) -> &[Value] {
 }
 
 /// One text or a list of them.
-pub(super) fn texts(place: &str, value: &Value) -> Parsed<Vec<String>> {
+pub(in crate::node::search::face) fn texts(place: &str, value: &Value) -> Parsed<Vec<String>> {
     list(value)
         .iter()
         .map(|value| match value {

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::object::{Object, list, shown, wrong};
 use super::{Parsed, Scope, leaf, lucene};
+use crate::node::search::Query;
 use crate::node::search::face::refusal::Refusal;
-use crate::node::search::question::Query;
 
 /// What is served, for the error that names what is not.
 const SERVED: &str = "match, match_phrase, multi_match, term, terms, range, prefix, wildcard, regexp, \

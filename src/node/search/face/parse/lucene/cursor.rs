@@ -175,7 +175,10 @@ impl<'t> Cursor<'t> {
 
     fn number(&mut self, what: &str) -> Parsed<f64> {
         let rest = self.rest();
-        let length = rest.bytes().take_while(|b| b.is_ascii_digit() || *b == b'.').count();
+        let length = rest
+            .bytes()
+            .take_while(|b| b.is_ascii_digit() || *b == b'.')
+            .count();
         let number = rest[..length].parse().ok();
         let number = number.filter(|number: &f64| number.is_finite());
         let number = number.ok_or_else(|| self.expected(&format!("a number ({what})")))?;
@@ -185,7 +188,11 @@ impl<'t> Cursor<'t> {
 
     /// `[a TO b]`, `{a TO b}`.
     pub(super) fn range(&mut self) -> Parsed<Range> {
-        let from_included = if self.take("[") { Included::Yes } else { Included::No };
+        let from_included = if self.take("[") {
+            Included::Yes
+        } else {
+            Included::No
+        };
         if from_included == Included::No && !self.take("{") {
             return Err(self.expected("[[] or [{]"));
         }
@@ -194,7 +201,11 @@ impl<'t> Cursor<'t> {
             return Err(self.expected("TO"));
         }
         let to = self.end()?;
-        let to_included = if self.take("]") { Included::Yes } else { Included::No };
+        let to_included = if self.take("]") {
+            Included::Yes
+        } else {
+            Included::No
+        };
         if to_included == Included::No && !self.take("}") {
             return Err(self.expected("[]] or [}]"));
         }
@@ -269,7 +280,11 @@ fn unescaped(raw: &str) -> String {
     let mut chars = raw.chars();
     while let Some(c) = chars.next() {
         // A lone backslash at the end is itself.
-        text.push(if c == '\\' { chars.next().unwrap_or(c) } else { c });
+        text.push(if c == '\\' {
+            chars.next().unwrap_or(c)
+        } else {
+            c
+        });
     }
     text
 }

@@ -149,7 +149,7 @@ impl FanOut {
             documents: BTreeMap::new(),
             missing: Vec::new(),
         };
-        let one = async |(index, wanted): (usize, Wanted)| {
+        let one = |(index, wanted): (usize, Wanted)| async move {
             let documents = self.documents(&shards[index], wanted, until).await;
             (index, documents)
         };
@@ -250,7 +250,7 @@ impl FanOut {
                 by_leader.entry(leader).or_default().push(index);
             }
         }
-        let calls = by_leader.into_iter().map(async |(leader, indexes)| {
+        let calls = by_leader.into_iter().map(|(leader, indexes)| async move {
             let asked: Vec<Shard> = indexes.iter().map(|index| shards[*index].clone()).collect();
             let answers = self.ask_node(leader, &asked, what, until).await;
             (indexes, answers)

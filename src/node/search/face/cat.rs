@@ -61,7 +61,7 @@ pub(super) async fn indices(
     names: Option<&str>,
     asked: &Asked,
 ) -> Result<Listing, Refusal> {
-    let known = ["v", "h", "s", "bytes", "local", "master_timeout", "health"];
+    let known = ["v", "h", "s", "local", "master_timeout", "health"];
     let params = Params::read(asked.line(), &[&known, &TOPICS])?;
     let columns = columns(&params)?;
     let topics = resolve(face, names, Leniency::of(&params)?)?;
@@ -70,6 +70,11 @@ pub(super) async fn indices(
         rows.retain(|row| row["health"] == wanted);
     }
     sort(&mut rows, params.get("s"))?;
+    let head = if params.flag("v", false)? {
+        Head::Shown
+    } else {
+        Head::Absent
+    };
     match params.get("format") {
         Some("json") => {
             let row = |row: &Row| {
@@ -80,11 +85,7 @@ pub(super) async fn indices(
             };
             Ok(Listing::Json(rows.iter().map(row).collect()))
         }
-        None | Some("txt" | "text") => Ok(Listing::Text(table(
-            &columns,
-            &rows,
-            params.flag("v", false)?,
-        ))),
+        None | Some("txt" | "text") => Ok(Listing::Text(table(&columns, &rows, head))),
         Some(other) => {
             let reason = format!("[format] [{}] is neither [json] nor [text]", shown(other));
             Err(Refusal::argument(reason))
@@ -196,15 +197,27 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
+/// Whether a table's columns are named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Head {
+    Shown,
+    Absent,
+}
+
+fn owned(columns: &[&str]) -> Vec<String> {
+    columns.iter().map(|name| (*name).to_owned()).collect()
+}
+
 /// Columns as wide as what is in them; numbers to the right, as Elasticsearch has them.
-fn table(columns: &[&str], rows: &[Row], headed: bool) -> String {
-    let head = headed.then(|| columns.iter().map(|name| (*name).to_owned()).collect());
-    let body = rows.iter().map(|row| {
+fn table(columns: &[&str], rows: &[Row], head: Head) -> String {
+    let head = (head == Head::Shown).then(|| owned(columns));
+    let cells = |row: &Row| {
         columns
             .iter()
             .map(|name| text(&row[*name]).to_owned())
             .collect()
-    });
+    };
+    let body: Vec<Vec<String>> = rows.iter().map(cells).collect();
     let lines: Vec<Vec<String>> = head.into_iter().chain(body).collect();
     let width = |index: usize| {
         lines
@@ -244,12 +257,12 @@ mod tests {
 
     #[test]
     fn a_table_has_even_columns() {
-        let text = table(&["index", "docs.count"], &rows(), true);
+        let text = table(&["index", "docs.count"], &rows(), Head::Shown);
         assert_eq!(
             text,
             "index  docs.count\norders          9\na              10\n"
         );
-        assert_eq!(table(&["index"], &rows(), false), "orders\na\n");
+        assert_eq!(table(&["index"], &rows(), Head::Absent), "orders\na\n");
     }
 
     #[test]

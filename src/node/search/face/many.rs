@@ -36,7 +36,7 @@ pub(super) async fn many(
     let plain = params.flag("rest_total_hits_as_int", false)?;
     let searches = pairs(asked.body())?;
     let until = begun + DEADLINE;
-    let answers = searches.into_iter().map(async |(head, body)| {
+    let answers = searches.into_iter().map(|(head, body)| async move {
         let answer = one(face, names, (head, body, plain), until).await;
         told(answer)
     });

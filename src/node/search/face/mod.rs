@@ -35,11 +35,6 @@ use self::refusal::Refusal;
 use super::fan_out::FanOut;
 use crate::node::http;
 
-/// What the official clients look for before they believe in a server.
-const PRODUCT: (HeaderName, HeaderValue) = (
-    HeaderName::from_static("x-elastic-product"),
-    HeaderValue::from_static("Elasticsearch"),
-);
 /// Questions about the cluster's state are answered within this time.
 const SOON: Duration = Duration::from_secs(2);
 
@@ -94,9 +89,11 @@ fn router(face: Face) -> Router {
         .with_state(face)
 }
 
+/// The official clients look for this before they believe in a server.
 async fn with_product(mut response: Response) -> Response {
-    let (name, value) = PRODUCT;
-    response.headers_mut().insert(name, value);
+    let product = HeaderName::from_static("x-elastic-product");
+    let value = HeaderValue::from_static("Elasticsearch");
+    response.headers_mut().insert(product, value);
     response
 }
 

@@ -72,6 +72,7 @@ impl Refusal {
     }
 
     /// Why, in words.
+    #[cfg(test)]
     pub(super) fn reason(&self) -> &str {
         &self.reason
     }

@@ -48,15 +48,16 @@ fn compare(a: &Placed, b: &Placed, question: &Question) -> Ordering {
         return by_score.then_with(|| place(a).cmp(&place(b)));
     }
     let keys = question.sort.iter().enumerate();
-    let ordered = keys.map(|(index, by)| match by.key {
+    let mut ordered = keys.map(|(index, by)| match by.key {
         SortKey::Place => directed(place(a).cmp(&place(b)), by.order),
-        SortKey::Score | SortKey::Field(_) => {
-            let value = |placed: &'_ Placed| placed.hit.sort.get(index).cloned().flatten();
-            by_value(value(a).as_ref(), value(b).as_ref(), by.order)
-        }
+        SortKey::Score | SortKey::Field(_) => by_value(value(a, index), value(b, index), by.order),
     });
-    let decided = ordered.into_iter().find(|ordering| ordering.is_ne());
+    let decided = ordered.find(|ordering| ordering.is_ne());
     decided.unwrap_or_else(|| place(a).cmp(&place(b)))
+}
+
+fn value(placed: &Placed, index: usize) -> Option<&Scalar> {
+    placed.hit.sort.get(index)?.as_ref()
 }
 
 fn place(placed: &Placed) -> (usize, i64) {

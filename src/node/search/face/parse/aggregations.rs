@@ -116,7 +116,7 @@ fn body(kind: &str, value: &Value) -> Parsed<Value> {
         "cardinality" => &CARDINALITY[..],
         _ => known(kind)?,
     };
-    let object = Object::new(kind, value, &[&["field"], known].concat())?;
+    let object = Object::new(kind, value, &[&["field"][..], known].concat())?;
     let name = object.text("field")?;
     let name = name.ok_or_else(|| Refusal::parsing(format!("[{kind}] needs [field]")))?;
     field(name)?;

@@ -33,7 +33,7 @@ impl<'a> Leaf<'a> {
                 options,
             });
         }
-        let object = Object::new(kind, value, &[&[short, "boost"], known].concat())?;
+        let object = Object::new(kind, value, &[&[short, "boost"][..], known].concat())?;
         let (value, options) = (object.required(short)?, Some(object));
         Ok(Self {
             name,

@@ -17,13 +17,13 @@ use super::object::{Object, shown, texts};
 use super::query::{any_of, boosted, weighted};
 use super::{Parsed, Scope};
 use crate::node::search::face::refusal::Refusal;
-use crate::node::search::{Edge, Field, Query, Words};
+use crate::node::search::{Edge, Field, Query, Scalar, Words};
 
 /// Bytes of one query.
 const MAX_BYTES: usize = 16 << 10;
 
 /// The fields that words without a field are looked for in, with their weights.
-type Fields = Vec<(Field, f32)>;
+type Fields = [(Field, f32)];
 
 /// `query_string` of the DSL.
 pub(super) fn query_string(body: &Value, scope: &mut Scope, depth: usize) -> Parsed<Query> {
@@ -57,7 +57,7 @@ pub(super) fn query_string(body: &Value, scope: &mut Scope, depth: usize) -> Par
         share: object.get("minimum_should_match"),
         scope,
     };
-    boosted(reader.read(text, fields, depth)?, object)
+    boosted(reader.read(text, &fields, depth)?, object)
 }
 
 /// `?q=`, with `?df=` and `?default_operator=`.
@@ -67,13 +67,13 @@ pub(super) fn line(
     operator: Option<&str>,
     scope: &mut Scope,
 ) -> Parsed<Query> {
-    let fields = vec![default_field.map_or(Ok((Field::Everything, 1.0)), weighed)?];
+    let fields = [default_field.map_or(Ok((Field::Everything, 1.0)), weighed)?];
     let reader = Reader {
         operator: words(operator)?,
         share: None,
         scope,
     };
-    reader.read(text, fields, 1)
+    reader.read(text, &fields, 1)
 }
 
 struct Reader<'s, 'v> {
@@ -91,13 +91,13 @@ enum Occur {
 }
 
 impl Reader<'_, '_> {
-    fn read(mut self, text: &str, fields: Fields, depth: usize) -> Parsed<Query> {
+    fn read(mut self, text: &str, fields: &Fields, depth: usize) -> Parsed<Query> {
         if text.len() > MAX_BYTES {
             let reason = format!("a query string has at most {MAX_BYTES} bytes");
             return Err(Refusal::parsing(reason));
         }
         let mut cursor = Cursor::new(text);
-        let query = self.group(&mut cursor, &fields, depth)?;
+        let query = self.group(&mut cursor, fields, depth)?;
         if cursor.is_at_end() {
             Ok(query)
         } else {
@@ -181,7 +181,7 @@ impl Reader<'_, '_> {
             }
             Some(name) if name == "*" && cursor.take("*") => Query::All,
             Some(name) => {
-                let fields = vec![(field(&name)?, 1.0)];
+                let fields = [(field(&name)?, 1.0)];
                 self.value(cursor, &fields, depth)?
             }
         };
@@ -212,7 +212,7 @@ impl Reader<'_, '_> {
                             in_field(field, text, Words::Any)?
                         }
                         Field::Whole(_) => Query::Terms {
-                            values: vec![crate::node::search::Scalar::Text(text)],
+                            values: vec![Scalar::Text(text)],
                             field: field.clone(),
                         },
                         _ => Query::Phrase {
@@ -353,17 +353,17 @@ fn word_query(field: &Field, word: &Word) -> Parsed<Query> {
             pattern,
         });
     }
-    if let Some(fuzzy) = word.raw().strip_suffix('~') {
+    if word.is_fuzzy() {
         let reason = format!(
-            "[{}~]: words that are only alike are not served",
-            shown(fuzzy)
+            "[{}]: words that are only alike are not served",
+            shown(word.raw())
         );
         return Err(Refusal::parsing(reason));
     }
     match field {
         // One word, whole as it is.
         Field::Whole(_) => Ok(Query::Terms {
-            values: vec![crate::node::search::Scalar::Text(word.plain()?)],
+            values: vec![Scalar::Text(word.plain()?)],
             field: field_of(),
         }),
         _ => in_field(field, word.plain()?, Words::Every),

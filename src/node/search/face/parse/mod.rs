@@ -23,13 +23,13 @@ use super::refusal::Refusal;
 
 pub(super) use leaf::place;
 pub(super) use moment::length;
-pub(super) use object::{Object, list, shown, texts};
+pub(super) use object::{Object, shown, texts};
 pub(super) use params::Params;
 pub(super) use params::TOPICS;
 pub(super) use request::{
     SearchRequest, count_params, count_request, search_params, search_request,
 };
-pub(super) use source::{SourceFilter, fits};
+pub(super) use source::fits;
 
 type Parsed<T> = Result<T, Refusal>;
 

@@ -157,7 +157,7 @@ fn visible(c: char) -> Vec<char> {
 }
 
 /// One value or a list of them.
-pub(in crate::node::search::face) fn list(value: &Value) -> &[Value] {
+pub(super) fn list(value: &Value) -> &[Value] {
     match value {
         Value::Array(values) => values,
         single => std::slice::from_ref(single),

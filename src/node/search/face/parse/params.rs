@@ -30,7 +30,7 @@ impl Params {
         let mut params = Self::default();
         for (key, value) in form_urlencoded::parse(line.as_bytes()) {
             let mut lists = known.iter().copied().chain([&EVERYWHERE[..]]);
-            if !lists.any(|list| list.contains(&key.as_ref())) {
+            if !lists.any(|list| list.contains(&&*key)) {
                 let reason = format!("request contains unrecognized parameter: [{}]", shown(&key));
                 return Err(Refusal::argument(reason));
             }

@@ -56,7 +56,7 @@ const SAID: [&str; 12] = [
     "allow_partial_search_results",
 ];
 /// Hints about the work, which change no answer, and shapes of the answer.
-const HINTS: [&str; 10] = [
+const HINTS: [&str; 9] = [
     "preference",
     "request_cache",
     "batched_reduce_size",
@@ -65,7 +65,6 @@ const HINTS: [&str; 10] = [
     "pre_filter_shard_size",
     "search_type",
     "rest_total_hits_as_int",
-    "typed_keys",
     "lenient",
 ];
 

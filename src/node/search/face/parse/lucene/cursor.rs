@@ -110,7 +110,8 @@ impl<'t> Cursor<'t> {
         self.skip_blanks();
         let length = word_length(self.rest(), Colon::Ends);
         let after = &self.rest()[length..];
-        if length == 0 || !after.starts_with(':') {
+        let other = self.rest().starts_with(['/', '<', '>']);
+        if other || length == 0 || !after.starts_with(':') {
             return None;
         }
         let name = unescaped(&self.rest()[..length]);
@@ -304,6 +305,15 @@ impl Word<'_> {
             ))),
             raw => Ok(unescaped(raw)),
         }
+    }
+
+    /// Whether it ends with `~` or `~2`.
+    pub(super) fn is_fuzzy(&self) -> bool {
+        let parts = self.raw.rsplit_once('~');
+        parts.is_some_and(|(word, distance)| {
+            let number = |byte: u8| byte.is_ascii_digit() || byte == b'.';
+            !word.is_empty() && !word.ends_with('\\') && distance.bytes().all(number)
+        })
     }
 
     /// Just `*`.

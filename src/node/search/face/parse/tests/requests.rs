@@ -5,8 +5,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::NOW;
+use crate::node::search::face::parse::source::SourceFilter;
 use crate::node::search::face::parse::{
-    SearchRequest, SourceFilter, count_params, count_request, search_params, search_request,
+    SearchRequest, count_params, count_request, search_params, search_request,
 };
 use crate::node::search::face::refusal::Refusal;
 use crate::node::search::{Field, Order, Query, SortBy, SortKey};

@@ -58,7 +58,7 @@ pub(super) fn weighed(name: &str) -> Parsed<(Field, f32)> {
     Ok((field(name)?, weight))
 }
 
-/// The values that `value` may mean in `field`: a text that reads as a number means both.
+/// What `value` means in `field`. A text that reads as a number stays one: the index looks for both.
 pub(super) fn values(field: &Field, value: &Value, now_ms: i64) -> Parsed<Vec<Scalar>> {
     match field {
         Field::Timestamp => {
@@ -66,7 +66,7 @@ pub(super) fn values(field: &Field, value: &Value, now_ms: i64) -> Parsed<Vec<Sc
             Ok(vec![Scalar::Moment(moment)])
         }
         Field::Partition | Field::Offset => whole(value).map(|number| vec![number]),
-        Field::Path(_) => readings(value),
+        Field::Path(_) => scalar(value).map(|value| vec![value]),
         Field::Everything | Field::Key | Field::Header(_) | Field::Whole(_) => text(value),
     }
 }
@@ -89,20 +89,7 @@ fn text(value: &Value) -> Parsed<Vec<Scalar>> {
     }
 }
 
-fn readings(value: &Value) -> Parsed<Vec<Scalar>> {
-    match value {
-        Value::String(text) => {
-            let also = text_as_value(text);
-            Ok([Scalar::Text(text.clone())]
-                .into_iter()
-                .chain(also)
-                .collect())
-        }
-        other => scalar(other).map(|scalar| vec![scalar]),
-    }
-}
-
-/// A JSON number or boolean.
+/// A JSON value as it is.
 pub(super) fn scalar(value: &Value) -> Parsed<Scalar> {
     let number = || value.as_i64().map(Scalar::Whole);
     let fraction = || value.as_f64().map(Scalar::Fraction);

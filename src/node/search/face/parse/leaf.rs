@@ -90,27 +90,17 @@ pub(super) fn words(operator: Option<&str>) -> Parsed<Words> {
     }
 }
 
-/// Words in a field; `404` and `true` find the number and the truth value as well.
+/// Words in a field. The index looks for `404` and `true` as values too.
 pub(super) fn in_field(field: &Field, text: String, words: Words) -> Parsed<Query> {
-    let (values, text) = match field {
-        Field::Partition | Field::Offset | Field::Timestamp => {
-            // Such a field has values and no words; `now` means nothing to a whole match.
-            let value = Value::String(text);
-            (values(field, &value, 0)?, None)
-        }
-        Field::Path(_) => (text_as_value(&text).into_iter().collect(), Some(text)),
-        _ => (Vec::new(), Some(text)),
-    };
-    let words = text.map(|text| Query::Match {
-        field: field.clone(),
-        text,
-        words,
-    });
-    let exactly = (!values.is_empty()).then(|| Query::Terms {
-        field: field.clone(),
-        values,
-    });
-    Ok(any_of(words.into_iter().chain(exactly).collect()))
+    let field = field.clone();
+    Ok(match field {
+        // Such a field has values and no words; `now` means nothing to a whole match.
+        Field::Partition | Field::Offset | Field::Timestamp => Query::Terms {
+            values: values(&field, &Value::String(text), 0)?,
+            field,
+        },
+        field => Query::Match { field, text, words },
+    })
 }
 
 /// `match_phrase`.
@@ -300,10 +290,10 @@ pub(super) fn check_pattern(kind: &str, text: &str) -> Parsed<()> {
     Ok(())
 }
 
-/// Words are indexed in lower case, whole values as they are.
+/// Words are indexed in lower case; whole values, keys and headers as they are.
 pub(super) fn as_indexed(field: &Field, text: String) -> String {
     match field {
-        Field::Whole(_) => text,
+        Field::Whole(_) | Field::Key | Field::Header(_) => text,
         _ => text.to_lowercase(),
     }
 }

@@ -54,7 +54,14 @@ function showGone() {
   $("state").textContent = "no answer";
   banner(`This page’s node does not answer: it was stopped, killed or paused, or the cluster is down. `
     + `Another node’s search port shows the same page; “chronik-dev status” tells more. Trying again each second.`);
-  for (const node of $("nodes").children) node.classList.add("away");
+  for (const node of $("nodes").children) {
+    node.className = "node away";
+    const [shape, , word] = node.children;
+    shape.className = "shape warn";
+    shape.textContent = "?";
+    word.textContent = "not known now";
+  }
+  document.body.classList.add("stale");
 }
 
 // A shape and a word, never a colour alone.
@@ -70,6 +77,7 @@ function nodeState(node, cluster) {
 }
 
 function showCluster(cluster) {
+  document.body.classList.remove("stale");
   $("cluster-name").textContent = cluster.cluster;
   document.title = `${cluster.cluster} · chronik-dev`;
   $("nodes").replaceChildren(...cluster.nodes.map((node) => {
@@ -90,7 +98,8 @@ function describeState(cluster) {
   $("state").textContent = cluster.ready
     ? `${heard}/${cluster.nodes.length} nodes · term ${cluster.term}` : "starting";
   const names = away.map((node) => `node-${node.id}`).join(", ");
-  if (!cluster.ready && away.length === 0) banner(`Starting: waiting for ${cluster.waiting_for || "the node"}.`, true);
+  const young = away.every((node) => node.heard_ms === null) || cluster.uptime_ms < 15000;
+  if (!cluster.ready && young) banner(`Starting: waiting for ${cluster.waiting_for || "the node"}.`, true);
   else if (2 * heard <= cluster.nodes.length) {
     banner(`node-${cluster.node} hears no majority (${names} out of reach): it may be cut off. `
       + `What others lead is missing from the results here; nothing new is acked on this side.`);

@@ -23,6 +23,7 @@ use super::raft::{
     Survivors, hand_over,
 };
 use super::report::report;
+use super::search::Search;
 use super::storage::{LogKind, Storage, StorageError, StorageOptions};
 use crate::ports;
 use crate::spec::{BootId, GroupId, NodeExit, NodeReport, NodeSpec};
@@ -215,6 +216,8 @@ async fn start(spec: NodeSpec) -> Result<Node, Failure> {
         opened: opened_seen,
     };
     tasks.spawn(run_readiness(cluster.clone(), door, ready));
+    let search = cluster.spec().ports.search;
+    let _search = search.map(|_| Search::start(&cluster));
     let broker = Broker::new(cluster.clone());
     let stats = Arc::clone(broker.stats());
     let face = http::Face::new(cluster.clone(), stats, ready_seen, leaving_seen);

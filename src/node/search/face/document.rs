@@ -43,12 +43,11 @@ pub(super) async fn document(
                 document.map(|document| told(&shard, document, &request))
             }
         };
-    Ok(match found {
-        Some(found) => (StatusCode::OK, Value::Object(found)),
-        None => {
-            let absent = json!({ "_index": topic.name, "_id": id, "found": false });
-            (StatusCode::NOT_FOUND, absent)
-        }
+    Ok(if let Some(found) = found {
+        (StatusCode::OK, Value::Object(found))
+    } else {
+        let absent = json!({ "_index": topic.name, "_id": id, "found": false });
+        (StatusCode::NOT_FOUND, absent)
     })
 }
 

@@ -15,7 +15,7 @@ use crate::node::cluster::Cluster;
 use crate::node::metadata::TopicImage;
 
 /// A wait for a colour ends by then, whatever is asked for.
-const MOST: Duration = Duration::from_secs(60);
+const MOST: Duration = Duration::from_mins(1);
 /// And by then, when nothing is said.
 const USUAL: Duration = Duration::from_secs(30);
 
@@ -105,13 +105,11 @@ pub(super) async fn health(
     }
     let count = || -> Result<Count, Refusal> {
         let cluster = face.fan.cluster();
-        match names {
-            None => Ok(Count::of(cluster, cluster.image().topics.values())),
-            Some(_) => {
-                let topics = resolve(face, names, Leniency::of(&params)?)?;
-                Ok(Count::of(cluster, topics.iter()))
-            }
+        if names.is_none() {
+            return Ok(Count::of(cluster, cluster.image().topics.values()));
         }
+        let topics = resolve(face, names, Leniency::of(&params)?)?;
+        Ok(Count::of(cluster, topics.iter()))
     };
     count()?;
     let reached = async {

@@ -48,7 +48,7 @@ pub(super) async fn page() -> Response {
 /// What the page shows of the cluster, as this node sees it.
 pub(super) async fn cluster(face: &Face) -> Value {
     let cluster = face.fan.cluster();
-    let status = face.node.status();
+    let node = face.node.status();
     let image = cluster.image();
     let topics: Vec<Arc<TopicImage>> = image.topics.values().cloned().collect();
     let searchable: Vec<Arc<TopicImage>> = topics
@@ -80,13 +80,13 @@ pub(super) async fn cluster(face: &Face) -> Value {
         .collect();
     json!({
         "cluster": cluster.spec().cluster_name,
-        "node": status.node.0,
-        "ready": status.ready,
-        "waiting_for": status.not_ready_reason,
-        "leaving": status.leaving,
-        "uptime_ms": status.uptime_ms,
-        "controller": status.metadata.leader,
-        "term": status.metadata.term,
+        "node": node.node.0,
+        "ready": node.ready,
+        "waiting_for": node.not_ready_reason,
+        "leaving": node.leaving,
+        "uptime_ms": node.uptime_ms,
+        "controller": node.metadata.leader,
+        "term": node.metadata.term,
         "nodes": nodes(cluster),
         "topics": topics,
     })

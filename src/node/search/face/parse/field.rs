@@ -111,12 +111,10 @@ pub(super) fn text_as_value(text: &str) -> Option<Scalar> {
         "true" => Some(Scalar::Truth(true)),
         "false" => Some(Scalar::Truth(false)),
         _ if !plain => None,
-        _ => match text.parse() {
-            Ok(whole) => Some(Scalar::Whole(whole)),
-            Err(_) => {
-                let fraction = text.parse().ok().filter(|number: &f64| number.is_finite());
-                fraction.map(Scalar::Fraction)
-            }
-        },
+        _ => {
+            let whole = text.parse().ok().map(Scalar::Whole);
+            let fraction = || text.parse().ok().filter(|number: &f64| number.is_finite());
+            whole.or_else(|| fraction().map(Scalar::Fraction))
+        }
     }
 }

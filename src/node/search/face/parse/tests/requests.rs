@@ -129,6 +129,7 @@ fn aggregations_take_the_shape_of_the_index() {
 
 /// A body, the parameters, and what the refusal says.
 const WRONG: &str = r##"
+{"wat": 1} =>  => unknown key [wat]
 [] =>  => [search] must be an object
 {"size": 10000, "from": 1} =>  => Result window is too large
 {"size": -1} =>  => search.size

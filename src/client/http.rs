@@ -1,4 +1,4 @@
-//! One HTTP GET: for health, status, metrics and search.
+//! One HTTP request: GET for health, status and metrics, POST of JSON for search.
 //!
 //! Promises a deadline over the whole exchange and a bounded body. It keeps no connection, follows
 //! no redirect and retries nothing.
@@ -8,10 +8,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
+use hyper::http::request::Builder;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
@@ -67,10 +68,30 @@ pub async fn get(
     path: &str,
     timeout: Duration,
 ) -> Result<(u16, Bytes), HttpError> {
-    let request = Request::get(path)
+    send(addr, (Request::get(path), path), Bytes::new(), timeout).await
+}
+
+/// Sends JSON to `path` of `addr` and returns the status code and the body.
+pub async fn post(
+    addr: SocketAddr,
+    path: &str,
+    json: Bytes,
+    timeout: Duration,
+) -> Result<(u16, Bytes), HttpError> {
+    let request = Request::post(path).header("content-type", "application/json");
+    send(addr, (request, path), json, timeout).await
+}
+
+async fn send(
+    addr: SocketAddr,
+    (request, path): (Builder, &str),
+    body: Bytes,
+    timeout: Duration,
+) -> Result<(u16, Bytes), HttpError> {
+    let request = request
         .header("host", addr.to_string())
         .header("connection", "close")
-        .body(Empty::new())
+        .body(Full::new(body))
         .map_err(|source| HttpError::Path {
             path: path.to_owned(),
             source,
@@ -86,7 +107,7 @@ pub async fn get(
 
 async fn exchange(
     addr: SocketAddr,
-    request: Request<Empty<Bytes>>,
+    request: Request<Full<Bytes>>,
 ) -> Result<(u16, Bytes), HttpError> {
     let stream = TcpStream::connect(addr)
         .await
@@ -162,6 +183,31 @@ mod tests {
         let (asked, answer) = ask("/health/ready", reply).await;
         assert!(asked.starts_with("GET /health/ready HTTP/1.1\r\nhost: 127.0.0.1:"));
         assert_eq!(answer.unwrap(), (503, Bytes::from("not ready")));
+    }
+
+    #[tokio::test]
+    async fn json_is_sent_with_its_type_and_length() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let serve = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut asked = Vec::new();
+            while !asked.ends_with(b"{}") {
+                assert_ne!(stream.read_buf(&mut asked).await.unwrap(), 0);
+            }
+            let reply = b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n1";
+            stream.write_all(reply).await.unwrap();
+            String::from_utf8(asked).unwrap()
+        };
+        let sent = post(addr, "/_search", Bytes::from("{}"), SOON);
+        let (asked, answer) = tokio::join!(serve, sent);
+        assert!(asked.starts_with("POST /_search HTTP/1.1\r\n"), "{asked}");
+        assert!(
+            asked.contains("content-type: application/json\r\n"),
+            "{asked}"
+        );
+        assert!(asked.contains("content-length: 2\r\n"), "{asked}");
+        assert_eq!(answer.unwrap(), (200, Bytes::from("1")));
     }
 
     #[tokio::test]

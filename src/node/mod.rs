@@ -16,6 +16,7 @@ mod metadata;
 mod partition;
 mod raft;
 mod report;
+mod search;
 mod start;
 mod storage;
 

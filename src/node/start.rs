@@ -23,6 +23,7 @@ use super::raft::{
     Survivors, hand_over,
 };
 use super::report::report;
+use super::search::{self, FanOut, Search};
 use super::storage::{LogKind, Storage, StorageError, StorageOptions};
 use crate::ports;
 use crate::spec::{BootId, GroupId, NodeExit, NodeReport, NodeSpec};
@@ -190,7 +191,7 @@ fn check_ports(spec: &NodeSpec) -> Result<(), Failure> {
 }
 
 async fn start(spec: NodeSpec) -> Result<Node, Failure> {
-    let metrics_port = spec.ports.metrics;
+    let (metrics_port, search_port) = (spec.ports.metrics, spec.ports.search);
     let (ground, survivors, requests) = lay_ground(spec).await?;
     let (cluster, blank_term, ticks) = build(ground).await?;
     requests.open(cluster.clone());
@@ -219,6 +220,9 @@ async fn start(spec: NodeSpec) -> Result<Node, Failure> {
     let stats = Arc::clone(broker.stats());
     let face = http::Face::new(cluster.clone(), stats, ready_seen, leaving_seen);
     serve_http(&face, metrics_port, &tasks)?;
+    if let Some(port) = search_port {
+        serve_search(&cluster, face, &requests, port)?;
+    }
     report(&NodeReport::Bound);
     Ok(Node {
         cluster,
@@ -328,6 +332,23 @@ fn serve_http(face: &http::Face, port: u16, tasks: &TaskTracker) -> Result<(), F
     let listeners = listeners.map_err(|error| Failure::precondition(error.to_string()))?;
     for listener in listeners {
         tasks.spawn(http::serve(listener, face.clone()));
+    }
+    Ok(())
+}
+
+fn serve_search(
+    cluster: &Cluster,
+    node: http::Face,
+    requests: &PeerRequests,
+    port: u16,
+) -> Result<(), Failure> {
+    let listeners = ports::bind_loopback(port);
+    let listeners = listeners.map_err(|error| Failure::precondition(error.to_string()))?;
+    let index = Search::start(cluster);
+    requests.open_questions(Arc::new(index.clone()));
+    let face = search::Face::new(FanOut::new(cluster.clone(), index), node);
+    for listener in listeners {
+        cluster.tasks().spawn(search::serve(listener, face.clone()));
     }
     Ok(())
 }

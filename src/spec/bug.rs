@@ -26,6 +26,9 @@
 //! | `group-offset-rewinds` | a coordinator that loads its groups takes each offset for 10 less | committed group offsets never regress | `metadata-persistence` |
 //! | `topic-lost-on-restart` | a restarted node does not know the topics from before | metadata agrees, acked is durable | `metadata-persistence` |
 //! | `metadata-disagrees` | the last node tells one replica too few of each partition | metadata agrees | `clean-startup` |
+//! | `index-ahead-of-log` | records are indexed, and found, when they are appended | search: what is found stays found | none yet |
+//! | `index-behind` | the last 10 records of each partition are not indexed | search: what is acked is found | none yet |
+//! | `split-dropped` | each third part of an index that is built is lost | search: what is acked is found | none yet |
 
 /// A planted bug; see the table above.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,11 +71,17 @@ pub enum Bug {
     TopicLostOnRestart,
     /// The last node tells of one replica too few.
     MetadataDisagrees,
+    /// Records are indexed when they are appended, not when they are committed.
+    IndexAheadOfLog,
+    /// The last records of each partition are not indexed.
+    IndexBehind,
+    /// Some parts of an index are lost.
+    SplitDropped,
 }
 
 impl Bug {
     /// Every bug with its name, in the order of the table.
-    pub const ALL: [(Self, &'static str); 19] = [
+    pub const ALL: [(Self, &'static str); 22] = [
         (Self::AckAtAppend, "ack-at-append"),
         (Self::AckBeforeSync, "ack-before-sync"),
         (Self::AckWithoutMajority, "ack-without-majority"),
@@ -95,6 +104,9 @@ impl Bug {
         (Self::GroupOffsetRewinds, "group-offset-rewinds"),
         (Self::TopicLostOnRestart, "topic-lost-on-restart"),
         (Self::MetadataDisagrees, "metadata-disagrees"),
+        (Self::IndexAheadOfLog, "index-ahead-of-log"),
+        (Self::IndexBehind, "index-behind"),
+        (Self::SplitDropped, "split-dropped"),
     ];
 
     /// The bug of a name.

@@ -18,6 +18,7 @@ mod preconditions;
 mod produce;
 mod restart;
 mod scenario;
+mod search;
 #[cfg(feature = "planted-bugs")]
 mod table;
 mod tell;

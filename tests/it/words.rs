@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::user::User;
 
 /// Every command, and every command of a command.
-const COMMANDS: [&str; 33] = [
+const COMMANDS: [&str; 34] = [
     "up",
     "down",
     "status",
@@ -45,6 +45,7 @@ const COMMANDS: [&str; 33] = [
     "topic delete",
     "produce",
     "consume",
+    "search",
     "verify",
     "completions",
     "node",
@@ -147,6 +148,7 @@ fn errors_without_a_cluster_are_what_they_were() {
         "consume orders --bootstrap 127.0.0.1:1",
         "consume orders --bootstrap nowhere",
         "consume orders --group g --partition 1",
+        "search orders failed",
         "net cut 1.3",
         "net slow 1..2 5ms",
         "up --nodes 0",
@@ -196,6 +198,8 @@ fn errors_of_a_running_cluster_are_what_they_were() {
         "topic delete nope",
         "consume nope",
         "consume nope --group g",
+        "search nope failed",
+        "search orders failed",
         "consume orders --partition 9",
         "produce nope",
         "produce orders --partition 9",

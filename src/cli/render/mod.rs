@@ -1,6 +1,7 @@
 //! Text and envelopes: the one place where results become output.
 
 pub(super) mod clock;
+pub(super) mod hits;
 pub(super) mod judgement;
 pub(super) mod progress;
 mod style;

@@ -111,6 +111,15 @@ impl Style {
         self.paint(text, Paint::new().dim())
     }
 
+    /// Words that were looked for: in bold, or between marks where nothing is styled.
+    pub(in crate::cli) fn found(self, text: &str) -> String {
+        if self.colored {
+            self.bold(text)
+        } else {
+            format!("«{text}»")
+        }
+    }
+
     fn paint(self, text: &str, paint: Paint) -> String {
         paint.force_styling(self.colored).apply_to(text).to_string()
     }

@@ -144,6 +144,24 @@ pub(in crate::node) fn readable(offsets: &Offsets) -> i64 {
     }
 }
 
+/// `index-ahead-of-log` and `index-behind`: up to where records are searched.
+pub(in crate::node) fn searchable(offsets: &Offsets) -> i64 {
+    const MISSING: i64 = 10;
+    if planted(Bug::IndexAheadOfLog) {
+        offsets.log_end
+    } else if planted(Bug::IndexBehind) {
+        (offsets.high_watermark - MISSING).max(0)
+    } else {
+        offsets.high_watermark
+    }
+}
+
+/// `split-dropped`: whether a part of an index that was just built is lost.
+pub(in crate::node) fn loses_split() -> bool {
+    static SPLITS: Count = Count::new();
+    planted(Bug::SplitDropped) && SPLITS.is_nth(3)
+}
+
 /// `high-watermark-regresses`: the high watermark as a fetch is told.
 pub(in crate::node) fn told_high_watermark(high_watermark: i64) -> i64 {
     static TOLD: Count = Count::new();

@@ -28,7 +28,7 @@ pub(in crate::node) use changes::Check;
 pub(in crate::node) use control::run_control;
 pub(in crate::node) use hosting::run_hosting;
 pub(in crate::node) use readiness::{Door, Readiness, run_readiness};
-pub(in crate::node) use requests::PeerRequests;
+pub(in crate::node) use requests::{PeerRequests, Questions};
 
 /// Who leads a partition, as gossip has it; the highest term seen wins and is never undone.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,5 +1,6 @@
-//! What peers ask of this node beside Raft: proposals, waits and repairs.
+//! What peers ask of this node beside Raft: proposals, waits, repairs and searches.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,16 +21,24 @@ const AWAIT_TIMEOUT: Duration = Duration::from_secs(30);
 /// A request that comes while the node is being built waits this long for it.
 const OPEN_WAIT: Duration = Duration::from_millis(500);
 
+/// Answers what peers ask of this node's index.
+pub(in crate::node) trait Questions: Send + Sync + 'static {
+    /// A request of [`Service::Search`].
+    fn answer(&self, payload: Bytes) -> BoxFuture<'static, Result<Bytes, String>>;
+}
+
 /// Serves peers once the node has its cluster; until then they wait for a moment.
 #[derive(Clone)]
 pub(in crate::node) struct PeerRequests {
     cluster: watch::Sender<Option<Cluster>>,
+    questions: watch::Sender<Option<Arc<dyn Questions>>>,
 }
 
 impl Default for PeerRequests {
     fn default() -> Self {
         Self {
             cluster: watch::Sender::new(None),
+            questions: watch::Sender::new(None),
         }
     }
 }
@@ -39,6 +48,18 @@ impl PeerRequests {
     pub(in crate::node) fn open(&self, cluster: Cluster) {
         let before = self.cluster.send_replace(Some(cluster));
         assert!(before.is_none(), "a node has one cluster");
+    }
+
+    /// From here on searches are answered.
+    pub(in crate::node) fn open_questions(&self, questions: Arc<dyn Questions>) {
+        self.questions.send_replace(Some(questions));
+    }
+
+    fn ask(&self, payload: Bytes) -> BoxFuture<'static, Result<Bytes, String>> {
+        match self.questions.borrow().as_ref() {
+            Some(questions) => questions.answer(payload),
+            None => async { Err(String::from("this node does not search (yet)")) }.boxed(),
+        }
     }
 }
 
@@ -50,6 +71,9 @@ impl Upstairs for PeerRequests {
         group: GroupId,
         payload: Bytes,
     ) -> BoxFuture<'static, Result<Bytes, String>> {
+        if service == Service::Search {
+            return self.ask(payload);
+        }
         let mut opened = self.cluster.subscribe();
         async move {
             let opened = tokio::time::timeout(OPEN_WAIT, opened.wait_for(Option::is_some)).await;

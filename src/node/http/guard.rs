@@ -6,7 +6,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 /// Lets a request through when its Host, and its Origin if it has one, are this machine.
-pub(super) async fn local_only(request: Request, next: Next) -> Response {
+pub(in crate::node) async fn local_only(request: Request, next: Next) -> Response {
     if is_local(request.headers()) {
         return next.run(request).await;
     }

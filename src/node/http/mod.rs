@@ -19,8 +19,10 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
+pub(in crate::node) use self::guard::local_only;
 use super::broker::BrokerStats;
 use super::cluster::{Cluster, Readiness};
+use crate::spec::NodeStatus;
 
 /// A client that does not finish its request's head in time is closed.
 const HEAD_DEADLINE: Duration = Duration::from_secs(5);
@@ -60,11 +62,20 @@ impl Face {
             }),
         }
     }
+
+    /// What `/status` tells.
+    pub(in crate::node) fn status(&self) -> NodeStatus {
+        status::of(&self.inner)
+    }
 }
 
 /// Serves one listener until it fails.
 pub(in crate::node) async fn serve(listener: TcpListener, face: Face) {
-    let router = router(face);
+    serve_router(listener, router(face)).await;
+}
+
+/// Serves any routes on one listener until it fails, with this face's limits.
+pub(in crate::node) async fn serve_router(listener: TcpListener, router: Router) {
     let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {

@@ -20,7 +20,7 @@ pub(super) const FRAME_OVERHEAD: usize = 64;
 
 /// The service behind a number from the wire.
 pub(super) fn service(number: u32) -> Option<Service> {
-    const ALL: [Service; 10] = [
+    const ALL: [Service; 11] = [
         Service::Append,
         Service::Vote,
         Service::PreVote,
@@ -31,6 +31,7 @@ pub(super) fn service(number: u32) -> Option<Service> {
         Service::Gossip,
         Service::Repair,
         Service::Await,
+        Service::Search,
     ];
     ALL.into_iter().find(|service| *service as u32 == number)
 }
@@ -104,7 +105,7 @@ mod tests {
         let found: Vec<u32> = (0..=20)
             .filter_map(|number| service(number).map(|service| service as u32))
             .collect();
-        assert_eq!(found, (1..=Service::Await as u32).collect::<Vec<u32>>());
+        assert_eq!(found, (1..=Service::Search as u32).collect::<Vec<u32>>());
     }
 
     #[test]

@@ -59,6 +59,8 @@ pub(in crate::node) enum Service {
     Repair = 9,
     /// Waits until the asked node knows the leaders of a topic.
     Await = 10,
+    /// A search in the partitions that the asked node leads (bulk connection).
+    Search = 11,
 }
 
 /// Which connection of the pair a call takes.

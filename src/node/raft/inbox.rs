@@ -27,9 +27,10 @@ const WORDS: usize = 256;
 /// The gossip tag of claims.
 pub(in crate::node::raft) const CLAIMS_TAG: u8 = 1;
 
-/// Serves requests that are not Raft's own: proposals and waits, for `cluster`.
+/// Serves requests that are not Raft's own: proposals, waits and searches, for `cluster`.
 pub(in crate::node) trait Upstairs: Send + Sync + 'static {
-    /// A request of [`Service::Propose`], [`Service::Await`] or [`Service::Repair`].
+    /// A request of [`Service::Propose`], [`Service::Await`], [`Service::Repair`] or
+    /// [`Service::Search`].
     fn request(
         &self,
         from: NodeId,
@@ -81,7 +82,10 @@ impl Inbox for RaftInbox {
         group: GroupId,
         payload: Bytes,
     ) -> BoxFuture<'static, Result<Bytes, String>> {
-        if matches!(service, Service::Propose | Service::Await | Service::Repair) {
+        if matches!(
+            service,
+            Service::Propose | Service::Await | Service::Repair | Service::Search
+        ) {
             return self.upstairs.request(from, service, group, payload);
         }
         let host = self.host.clone();
@@ -177,7 +181,7 @@ async fn serve(
             let index = index.map_err(|e| words(&e))?;
             Ok(Bytes::copy_from_slice(&index.to_be_bytes()))
         }
-        Service::Propose | Service::Gossip | Service::Repair | Service::Await => {
+        Service::Propose | Service::Gossip | Service::Repair | Service::Await | Service::Search => {
             Err("not a request to a group".to_owned())
         }
     }

@@ -121,6 +121,11 @@ impl Cluster {
         local(self.life.ports(node).metrics)
     }
 
+    /// A node's address for searches.
+    pub(crate) fn search(&self, node: NodeId) -> SocketAddr {
+        local(self.life.ports(node).search.expect("search is on"))
+    }
+
     /// Creates a topic on all nodes, and waits until all replicas are in sync.
     pub(crate) async fn create_topic(&self, name: &str, partitions: u32) {
         let topic = NewTopic {

@@ -1,0 +1,287 @@
+//! Hits of a search as a table: where, when, the key, and the document with its matches marked.
+//!
+//! What comes from records is escaped: no record drives a terminal.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, UNIX_EPOCH};
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Style, clock, counted, tables};
+use crate::supervisor::escape;
+
+/// Set around matches by the node: private characters that mean nothing in a text.
+pub(in crate::cli) const OPEN: char = '\u{e000}';
+/// The end of a match.
+pub(in crate::cli) const CLOSE: char = '\u{e001}';
+/// Characters of a document in the table.
+const MOST: usize = 500;
+
+/// An answer of `_search`, as far as it is shown.
+#[derive(Debug)]
+pub(in crate::cli) struct Found {
+    /// Hits counted.
+    pub(in crate::cli) total: u64,
+    /// Whether there may be more.
+    pub(in crate::cli) at_least: bool,
+    /// How long the node took.
+    pub(in crate::cli) took_ms: u64,
+    /// Committed records that were not searched.
+    pub(in crate::cli) lag: u64,
+    /// The page.
+    pub(in crate::cli) hits: Vec<Hit>,
+    shards: Value,
+}
+
+/// One hit.
+#[derive(Debug, Deserialize)]
+pub(in crate::cli) struct Hit {
+    #[serde(rename = "_index")]
+    topic: String,
+    #[serde(rename = "_partition")]
+    partition: u32,
+    #[serde(rename = "_offset")]
+    offset: i64,
+    #[serde(rename = "_timestamp")]
+    timestamp: Option<i64>,
+    #[serde(rename = "_key")]
+    key: Option<String>,
+    #[serde(rename = "_headers", default)]
+    headers: Value,
+    #[serde(rename = "_score")]
+    score: Option<f64>,
+    #[serde(rename = "_source")]
+    source: Value,
+    #[serde(default)]
+    highlight: BTreeMap<String, Vec<String>>,
+}
+
+impl Found {
+    /// Reads an answer; `None` when it is none.
+    pub(in crate::cli) fn read(answer: &Value) -> Option<Self> {
+        let total = &answer["hits"]["total"];
+        let hits = Vec::deserialize(&answer["hits"]["hits"]).ok()?;
+        Some(Self {
+            total: total["value"].as_u64()?,
+            at_least: total["relation"] == "gte",
+            took_ms: answer["took"].as_u64()?,
+            lag: answer["_chronik"]["lag"].as_u64()?,
+            hits,
+            shards: answer["_shards"].clone(),
+        })
+    }
+
+    /// The envelope's data.
+    pub(in crate::cli) fn data(&self, topic: &str, query: Option<&str>) -> Value {
+        json!({
+            "topic": topic,
+            "query": query,
+            "total": self.total,
+            "total_is_exact": !self.at_least,
+            "took_ms": self.took_ms,
+            "lag": self.lag,
+            "partitions": {
+                "asked": self.shards["total"],
+                "answered": self.shards["successful"],
+                "failures": self.shards.get("failures").cloned().unwrap_or_else(|| json!([])),
+            },
+            "hits": self.hits.iter().map(Hit::data).collect::<Vec<_>>(),
+        })
+    }
+
+    /// Partitions that did not answer.
+    pub(in crate::cli) fn warnings(&self) -> Vec<String> {
+        let failures = self.shards["failures"].as_array();
+        let failures = failures.map_or(&[][..], Vec::as_slice);
+        let Some(first) = failures.first() else {
+            return Vec::new();
+        };
+        let reason = first["reason"]["reason"].as_str().unwrap_or_default();
+        let count = counted(failures.len() as u64, "partition");
+        vec![format!(
+            "{count} of {} did not answer ({}/{}: {})",
+            self.shards["total"],
+            escape(first["index"].as_str().unwrap_or_default()),
+            first["shard"],
+            escape(reason)
+        )]
+    }
+}
+
+impl Hit {
+    fn data(&self) -> Value {
+        json!({
+            "topic": self.topic,
+            "partition": self.partition,
+            "offset": self.offset,
+            "timestamp": self.timestamp,
+            "key": self.key,
+            "headers": self.headers,
+            "score": self.score,
+            "document": self.source,
+        })
+    }
+
+    fn place(&self, asked: &str) -> String {
+        let place = format!("{}-{}", self.partition, self.offset);
+        if self.topic == asked {
+            place
+        } else {
+            format!("{}/{place}", self.topic)
+        }
+    }
+
+    fn time(&self) -> String {
+        let ms = self.timestamp.and_then(|ms| u64::try_from(ms).ok());
+        let time = ms.and_then(|ms| UNIX_EPOCH.checked_add(Duration::from_millis(ms)));
+        time.map_or_else(|| String::from("-"), clock::timestamp)
+    }
+
+    /// The document with its marks: the text of a plain one, else JSON.
+    fn document(&self) -> String {
+        let mut source = self.source.clone();
+        for (name, fragments) in &self.highlight {
+            if let (Some(text), Some(fragment)) = (text_at(&mut source, name), fragments.first()) {
+                text.clone_from(fragment);
+            }
+        }
+        match &source {
+            Value::Object(fields) if fields.len() == 1 => match fields.get("message") {
+                Some(Value::String(text)) => text.clone(),
+                _ => source.to_string(),
+            },
+            _ => source.to_string(),
+        }
+    }
+}
+
+/// The text at a path of a document, if there is one; a name may have dots in it.
+fn text_at<'a>(value: &'a mut Value, path: &str) -> Option<&'a mut String> {
+    let fields = value.as_object_mut()?;
+    if fields.contains_key(path) {
+        return match fields.get_mut(path) {
+            Some(Value::String(text)) => Some(text),
+            _ => None,
+        };
+    }
+    let (first, rest) = path.split_once('.')?;
+    text_at(fields.get_mut(first)?, rest)
+}
+
+/// The hits as a table; empty without any.
+pub(in crate::cli) fn table(found: &Found, asked: &str, style: Style) -> String {
+    if found.hits.is_empty() {
+        return String::new();
+    }
+    let mut table = tables::table(&["RECORD", "TIME", "KEY", "DOCUMENT"]);
+    for hit in &found.hits {
+        let key = hit.key.as_deref().map_or_else(|| String::from("-"), escape);
+        table.add_row([
+            escape(&hit.place(asked)),
+            hit.time(),
+            key,
+            marked(&hit.document(), style),
+        ]);
+    }
+    tables::text(&table)
+}
+
+/// Escaped, cut, and with the matches marked: bold where there is colour, between `«` and `»`
+/// where there is none.
+fn marked(text: &str, style: Style) -> String {
+    let mut out = String::new();
+    let mut left = MOST;
+    for (index, piece) in text.split(OPEN).enumerate() {
+        let (inside, outside) = match piece.split_once(CLOSE) {
+            Some(parts) if index > 0 => parts,
+            _ => ("", piece),
+        };
+        if !inside.is_empty() && left > 0 {
+            out.push_str(&style.found(&escape(&cut(inside, &mut left))));
+        }
+        out.push_str(&escape(&cut(outside, &mut left)));
+    }
+    if left == 0 {
+        out.push('…');
+    }
+    out.replace('\t', "\\t")
+}
+
+fn cut(text: &str, left: &mut usize) -> String {
+    let taken: String = text
+        .chars()
+        .filter(|c| *c != CLOSE && *c != OPEN)
+        .take(*left)
+        .collect();
+    *left -= taken.chars().count();
+    taken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(hit: &Value) -> Found {
+        let answer = json!({
+            "took": 3,
+            "_shards": { "total": 3, "successful": 2, "failed": 1, "failures": [
+                { "index": "orders", "shard": 1, "reason": { "reason": "the partition has no leader" } },
+            ] },
+            "hits": { "total": { "value": 1, "relation": "eq" }, "hits": [hit] },
+            "_chronik": { "lag": 0 },
+        });
+        Found::read(&answer).unwrap()
+    }
+
+    #[test]
+    fn a_hit_is_a_line_with_its_matches_marked() {
+        let hit = json!({
+            "_index": "orders", "_partition": 0, "_offset": 7, "_timestamp": 0, "_key": "k\u{1b}[1m",
+            "_score": 1.5, "_source": { "user": { "name": "ann b" }, "n": 1 },
+            "highlight": { "user.name": ["\u{e000}ann\u{e001} b"], "n": ["\u{e000}1\u{e001}"] },
+        });
+        let text = table(&found(&hit), "orders", Style::plain());
+        let line = text.lines().last().unwrap();
+        assert!(line.starts_with("0-7"), "{line}");
+        assert!(line.contains("1970-01-01T00:00:00.000Z"), "{line}");
+        assert!(line.contains("k\\u{1b}[1m"), "{line}");
+        assert!(
+            line.ends_with("{\"n\":1,\"user\":{\"name\":\"«ann» b\"}}"),
+            "{line}"
+        );
+        let colored = table(&found(&hit), "other", Style::colored());
+        assert!(
+            colored.contains("\u{1b}[1mann\u{1b}[0m") && colored.contains("orders/0-7"),
+            "{colored}"
+        );
+    }
+
+    #[test]
+    fn a_text_cannot_drive_a_terminal() {
+        let text = format!("\u{1b}[2J\nx\t{OPEN}y{CLOSE}{CLOSE}{OPEN}");
+        assert_eq!(marked(&text, Style::plain()), "\\u{1b}[2J\\nx\\t«y»");
+        let long = marked(&"x".repeat(2000), Style::plain());
+        assert_eq!(long.chars().count(), MOST + 1);
+    }
+
+    #[test]
+    fn what_did_not_answer_is_a_warning() {
+        let hit = json!({ "_index": "orders", "_partition": 0, "_offset": 7, "_source": {} });
+        let warnings = found(&hit).warnings();
+        assert_eq!(
+            warnings,
+            ["1 partition of 3 did not answer (orders/1: the partition has no leader)"]
+        );
+        assert_eq!(
+            found(&hit).data("orders", None)["partitions"]["answered"],
+            2
+        );
+    }
+
+    #[test]
+    fn another_answer_is_none() {
+        assert!(Found::read(&json!({ "hits": [] })).is_none());
+        assert!(Found::read(&Value::Null).is_none());
+    }
+}

@@ -1,0 +1,108 @@
+//! What a partition answers, in no wire's shape.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tantivy::aggregation::intermediate_agg_result::IntermediateAggregationResults;
+
+use super::question::Scalar;
+
+/// One partition's answer to a question.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(in crate::node) struct Found {
+    /// Hits counted, at most the question's `count_to`.
+    pub(in crate::node) total: u64,
+    /// The best hits in the question's order, at most its `top`.
+    pub(in crate::node) hits: Vec<Hit>,
+    /// The partition's part of the aggregations.
+    pub(in crate::node) aggregations: Option<IntermediateAggregationResults>,
+    /// Records below are searched.
+    pub(in crate::node) indexed_to: i64,
+    /// Records below are committed: what is between is not found yet.
+    pub(in crate::node) high_watermark: i64,
+}
+
+/// One record that was found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(in crate::node) struct Hit {
+    /// Its offset.
+    pub(in crate::node) offset: i64,
+    /// Its score; `None` when the order is not by score.
+    pub(in crate::node) score: Option<f32>,
+    /// Its value for each key of the order; `None` where it has none.
+    pub(in crate::node) sort: Vec<Option<Scalar>>,
+}
+
+/// One record as a document.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(in crate::node) struct Document {
+    /// Its offset.
+    pub(in crate::node) offset: i64,
+    /// Its time in ms since the epoch; -1 when it has none.
+    pub(in crate::node) timestamp: i64,
+    /// Its key as text (lossy), if it has one.
+    pub(in crate::node) key: Option<String>,
+    /// Its headers as text (lossy), in order.
+    pub(in crate::node) headers: Vec<(String, Option<String>)>,
+    /// Its value: the JSON object that it is, or `{"message": TEXT}`.
+    pub(in crate::node) source: Value,
+    /// Marked fragments by field name.
+    pub(in crate::node) highlight: BTreeMap<String, Vec<String>>,
+}
+
+/// The kinds of value that were seen under a field name (a JSON path, without `_` fields).
+pub(in crate::node) type Mapping = BTreeMap<String, Kind>;
+
+/// A kind of value, as `_mapping` names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(in crate::node) enum Kind {
+    /// Words.
+    Text,
+    /// Whole numbers.
+    Long,
+    /// Numbers with fractions.
+    Double,
+    /// Truth values.
+    Boolean,
+    /// Moments.
+    Date,
+}
+
+/// How far a partition's index is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::node) struct IndexStats {
+    /// Records that can be found.
+    pub(in crate::node) records: u64,
+    /// Records below are searched.
+    pub(in crate::node) indexed_to: i64,
+    /// Committed records that are not searched yet.
+    pub(in crate::node) lag: u64,
+    /// Splits on disk.
+    pub(in crate::node) splits: u64,
+    /// Their bytes.
+    pub(in crate::node) bytes: u64,
+}
+
+/// Why a partition does not answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+pub(in crate::node) enum SearchError {
+    /// The topic is not searchable.
+    #[error("the topic is not searchable (searchable.enabled=true makes it so)")]
+    NotSearchable,
+    /// This node does not lead the partition: ask who does.
+    #[error("this node does not lead the partition")]
+    NotLeader,
+    /// The query is wrong; in words.
+    #[error("{0}")]
+    Invalid(String),
+    /// The query would take too much; in words, with the limit.
+    #[error("{0}")]
+    TooMuch(String),
+    /// The deadline passed.
+    #[error("the search took longer than its deadline")]
+    TimedOut,
+    /// The index or the log cannot be read; in words.
+    #[error("{0}")]
+    Failed(String),
+}

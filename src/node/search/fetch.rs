@@ -1,0 +1,114 @@
+//! Reading records from the log as documents.
+
+use std::collections::{BTreeMap, HashMap};
+
+use bytes::Bytes;
+use serde_json::{Map, Value};
+
+use super::answer::{Document, SearchError};
+use super::highlight::Marker;
+use super::index::entry::{MESSAGE, object};
+use super::question::Wanted;
+use crate::node::storage::GroupLog;
+use crate::protocol::records::{Batches, Record, Records};
+
+/// Records of one request.
+const MOST_RECORDS: usize = 10_000;
+/// Bytes of values after which no further record is read.
+const MOST_BYTES: usize = 16 << 20;
+
+/// The wanted records that are committed and still there, in the order of `wanted`; without the
+/// last ones when the answer is full.
+pub(super) fn fetch(
+    log: &GroupLog,
+    below: i64,
+    wanted: &Wanted,
+) -> Result<Vec<Document>, SearchError> {
+    if wanted.offsets.len() > MOST_RECORDS {
+        let what = format!("more than {MOST_RECORDS} records at once");
+        return Err(SearchError::TooMuch(what));
+    }
+    let marker = wanted.highlight.as_ref().map(Marker::new).transpose()?;
+    let mut documents = Vec::with_capacity(wanted.offsets.len());
+    let (mut batches, mut bytes) = (Opened::default(), 0);
+    for offset in &wanted.offsets {
+        if bytes > MOST_BYTES {
+            break;
+        }
+        if *offset < log.log_start() || *offset >= below {
+            continue;
+        }
+        if let Some(record) = batches.record(log, *offset, below)? {
+            bytes += record.value.as_ref().map_or(0, Bytes::len);
+            let mut document = document(record);
+            if let Some(marker) = &marker {
+                document.highlight = marker.mark(&document.source);
+            }
+            documents.push(document);
+        }
+    }
+    Ok(documents)
+}
+
+/// The records of the batch that was read last: neighbours are often wanted together.
+#[derive(Default)]
+struct Opened {
+    records: HashMap<i64, Record>,
+}
+
+impl Opened {
+    fn record(
+        &mut self,
+        log: &GroupLog,
+        offset: i64,
+        below: i64,
+    ) -> Result<Option<&Record>, SearchError> {
+        if !self.records.contains_key(&offset) {
+            let batches = match log.read_batches(offset, below, 1) {
+                Ok(batches) => batches,
+                // Retention was faster.
+                Err(_) if offset < log.log_start() => return Ok(None),
+                Err(error) => return Err(SearchError::Failed(format!("the log: {error}"))),
+            };
+            self.records = open(batches)?;
+        }
+        Ok(self.records.get(&offset))
+    }
+}
+
+fn open(batches: Bytes) -> Result<HashMap<i64, Record>, SearchError> {
+    let failed = |error| SearchError::Failed(format!("a batch of the log: {error}"));
+    let mut opened = HashMap::new();
+    for batch in Batches::new(batches) {
+        let records = Records::of(&batch.map_err(failed)?).map_err(failed)?;
+        opened.extend(
+            records
+                .map_while(Result::ok)
+                .map(|record| (record.offset, record)),
+        );
+    }
+    Ok(opened)
+}
+
+fn document(record: &Record) -> Document {
+    let text = |bytes: &Bytes| String::from_utf8_lossy(bytes).into_owned();
+    let headers = record.headers.iter();
+    Document {
+        offset: record.offset,
+        timestamp: record.timestamp,
+        key: record.key.as_ref().map(text),
+        headers: headers
+            .map(|(name, value)| (text(name), value.as_ref().map(text)))
+            .collect(),
+        source: record.value.as_deref().map_or(Value::Null, source),
+        highlight: BTreeMap::new(),
+    }
+}
+
+/// The value as an object; what is no text is shown as well as can be.
+fn source(value: &[u8]) -> Value {
+    Value::Object(object(value).unwrap_or_else(|| {
+        let text = String::from_utf8_lossy(value).into_owned();
+        Map::from_iter([(MESSAGE.to_owned(), Value::String(text))])
+    }))
+}

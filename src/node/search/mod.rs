@@ -1,0 +1,265 @@
+//! Search: finds committed records by their words.
+//!
+//! Off the write path and derived from the log: whatever is here can be thrown away and is built
+//! again. Only the leader of a partition indexes it and answers for it, so a record is found once.
+//!
+//! ```text
+//!  HTTP ─▶ face: Elasticsearch's words ─▶ Question ─┬▶ Search::find  (partitions led here)
+//!                                                   └▶ peer link ─▶ Search::find (led elsewhere)
+//!  the best of all ─▶ Wanted ─▶ Search::fetch (the records themselves, from the log)
+//! ```
+//!
+//! [`question`] and [`answer`] are what crosses; they know no wire's shape.
+
+mod answer;
+mod collect;
+mod deadline;
+mod face;
+mod fan_out;
+mod fetch;
+mod highlight;
+mod index;
+mod query;
+mod question;
+mod upkeep;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tantivy::aggregation::intermediate_agg_result::IntermediateAggregationResults;
+use tokio::sync::Semaphore;
+
+pub(in crate::node) use self::answer::{
+    Document, Found, Hit, IndexStats, Kind, Mapping, SearchError,
+};
+use self::collect::{Where, gather};
+use self::deadline::Deadline;
+pub(in crate::node) use self::face::{Face, serve};
+pub(in crate::node) use self::fan_out::FanOut;
+use self::index::PartitionIndex;
+pub(in crate::node) use self::question::{
+    Edge, Field, Highlight, Order, Query, Question, Scalar, SortBy, SortKey, Wanted, Words,
+};
+use super::bugs;
+use super::cluster::Cluster;
+use super::metadata::TopicImage;
+use super::partition::{Partition, Serving};
+use crate::spec::configs::TopicConfigs;
+use crate::spec::{GroupId, Settings, TopicId};
+
+/// Where splits are, in the data directory.
+const HOME: &str = "search";
+/// Searches and fetches that run at once; the others wait.
+const AT_ONCE: usize = 2;
+/// How long a search indexes what is not searched yet, before it searches what is.
+const CATCH_UP: Duration = Duration::from_millis(500);
+
+/// A node's search; clones share it.
+#[derive(Clone)]
+pub(in crate::node) struct Search {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    cluster: Cluster,
+    indexes: Mutex<HashMap<GroupId, Arc<PartitionIndex>>>,
+    running: Semaphore,
+}
+
+impl Search {
+    /// Starts the node's indexing. Its tasks are the cluster's, its work has a thread of its own.
+    pub(in crate::node) fn start(cluster: &Cluster) -> Self {
+        let inner = Arc::new(Inner {
+            cluster: cluster.clone(),
+            indexes: Mutex::default(),
+            running: Semaphore::new(AT_ONCE),
+        });
+        cluster.tasks().spawn(upkeep::run(Arc::clone(&inner)));
+        Self { inner }
+    }
+
+    /// What a partition that this node leads has for a question, until `until` at most. What is
+    /// committed now and not indexed is indexed first, as far as there is time.
+    pub(in crate::node) async fn find(
+        &self,
+        group: GroupId,
+        question: Question,
+        until: Instant,
+    ) -> Result<Found, SearchError> {
+        let (partition, index) = self.inner.led(group)?;
+        let below = committed(&partition).ok_or(SearchError::NotLeader)?;
+        let deadline = Deadline::at(until);
+        let catch_up = until.min(Instant::now() + CATCH_UP);
+        let turn = tokio::time::timeout_at(catch_up.into(), index.turn()).await;
+        let work = move || {
+            if let Ok(mut turn) = turn {
+                index.catch_up(&mut turn, below, catch_up);
+            }
+            found(&index, &question, (below, deadline))
+        };
+        self.inner.blocking(until, work).await
+    }
+
+    /// The records at these offsets, in the order of `wanted`; without those that are not there
+    /// (any more). At most 16 MiB of them: a caller that lacks some at the end asks again.
+    pub(in crate::node) async fn fetch(
+        &self,
+        group: GroupId,
+        wanted: Wanted,
+    ) -> Result<Vec<Document>, SearchError> {
+        let (partition, _) = self.inner.led(group)?;
+        let below = committed(&partition).ok_or(SearchError::NotLeader)?;
+        let until = Instant::now() + FETCH_WITHIN;
+        let work = move || fetch::fetch(partition.raft().log(), below, &wanted);
+        self.inner.blocking(until, work).await
+    }
+
+    /// The kinds of value that were seen in a partition; empty where it is not led here.
+    pub(in crate::node) fn mapping(&self, group: GroupId) -> Mapping {
+        match self.inner.led(group) {
+            Ok((_, index)) => index.mapping(),
+            Err(_) => Mapping::new(),
+        }
+    }
+
+    /// How far a partition's index is; `None` where it is not led here, or not searchable.
+    pub(in crate::node) fn stats(&self, group: GroupId) -> Option<IndexStats> {
+        let (partition, index) = self.inner.led(group).ok()?;
+        Some(index.stats(committed(&partition)?))
+    }
+}
+
+/// How long a fetch waits for its turn.
+const FETCH_WITHIN: Duration = Duration::from_secs(10);
+
+/// The aggregations of all partitions together, in Elasticsearch's shape, for what was `asked`.
+pub(in crate::node) fn conclude(
+    parts: Vec<IntermediateAggregationResults>,
+    asked: &Value,
+) -> Result<Value, SearchError> {
+    collect::conclude(parts, asked)
+}
+
+/// Up to where a partition can be searched; `None` when this node does not lead it.
+fn committed(partition: &Partition) -> Option<i64> {
+    match partition.serving() {
+        Serving::Leader { .. } => Some(bugs::searchable(&partition.offsets())),
+        Serving::Follower { .. } => None,
+    }
+}
+
+fn found(
+    index: &PartitionIndex,
+    question: &Question,
+    (below, deadline): (i64, Deadline),
+) -> Result<Found, SearchError> {
+    let splits = index.splits();
+    let place = Where {
+        splits: &splits,
+        partition: index.group().partition,
+        log_start: index.log_start(),
+        mapping: &index.mapping(),
+    };
+    let gathered = gather(&place, question, deadline)?;
+    Ok(Found {
+        total: gathered.total,
+        hits: gathered.hits,
+        aggregations: gathered.aggregations,
+        indexed_to: index.indexed_to(below),
+        high_watermark: below,
+    })
+}
+
+fn is_searchable(topic: &TopicImage, settings: &Settings) -> bool {
+    !topic.is_internal() && TopicConfigs::new(&topic.configs, settings).is_searchable()
+}
+
+impl Inner {
+    fn indexes(&self) -> MutexGuard<'_, HashMap<GroupId, Arc<PartitionIndex>>> {
+        self.indexes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A partition that this node leads, and its index.
+    fn led(&self, group: GroupId) -> Result<(Arc<Partition>, Arc<PartitionIndex>), SearchError> {
+        let index = i32::try_from(group.partition).map_err(|_| SearchError::NotLeader)?;
+        let partition = self.cluster.partition_by_id(group.topic, index);
+        let partition = partition.map_err(|_| SearchError::NotLeader)?;
+        if !self.is_searchable(group) {
+            return Err(SearchError::NotSearchable);
+        }
+        committed(&partition).ok_or(SearchError::NotLeader)?;
+        let index = self.index_of(&mut self.indexes(), &partition);
+        Ok((partition, index))
+    }
+
+    fn searchable_topics(&self) -> HashSet<TopicId> {
+        let image = self.cluster.image();
+        let settings = &self.cluster.spec().settings;
+        let topics = image.topics.values();
+        topics
+            .filter(|topic| is_searchable(topic, settings))
+            .map(|topic| topic.id)
+            .collect()
+    }
+
+    fn is_searchable(&self, group: GroupId) -> bool {
+        let image = self.cluster.image();
+        let settings = &self.cluster.spec().settings;
+        let topic = image.topic_by_id(group.topic);
+        topic.is_some_and(|topic| is_searchable(topic, settings))
+    }
+
+    fn index_of(
+        &self,
+        indexes: &mut HashMap<GroupId, Arc<PartitionIndex>>,
+        partition: &Partition,
+    ) -> Arc<PartitionIndex> {
+        let group = partition.group();
+        let index = indexes.entry(group).or_insert_with(|| {
+            let topic = group.topic.to_string();
+            let home = self.cluster.spec().data_dir.join(HOME).join(topic);
+            let home = home.join(group.partition.to_string());
+            let log = partition.raft().log().clone();
+            Arc::new(PartitionIndex::new(group, log, home))
+        });
+        Arc::clone(index)
+    }
+
+    /// The partitions to index, and their indexes. Those that are followed keep what is on disk,
+    /// since they may be led again; all others are forgotten.
+    fn bring_in_line(&self) -> Vec<(Arc<Partition>, Arc<PartitionIndex>)> {
+        let hosted = self.cluster.hosted().into_iter();
+        let hosted: BTreeMap<GroupId, Arc<Partition>> = hosted
+            .filter(|partition| self.is_searchable(partition.group()))
+            .map(|partition| (partition.group(), partition))
+            .collect();
+        let mut indexes = self.indexes();
+        indexes.retain(|group, _| hosted.contains_key(group));
+        let mut led = Vec::new();
+        for (group, partition) in hosted {
+            if committed(&partition).is_some() {
+                let index = self.index_of(&mut indexes, &partition);
+                led.push((partition, index));
+            } else if let Some(index) = indexes.get(&group) {
+                index.forget_young();
+            }
+        }
+        led
+    }
+
+    /// Runs what blocks, when it is its turn.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        until: Instant,
+        work: impl FnOnce() -> Result<T, SearchError> + Send + 'static,
+    ) -> Result<T, SearchError> {
+        let turn = tokio::time::timeout_at(until.into(), self.running.acquire()).await;
+        let _turn = turn
+            .map_err(|_| SearchError::TimedOut)?
+            .map_err(|error| SearchError::Failed(error.to_string()))?;
+        let done = tokio::task::spawn_blocking(work).await;
+        done.unwrap_or_else(|error| Err(SearchError::Failed(format!("the search failed: {error}"))))
+    }
+}

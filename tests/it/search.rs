@@ -1,0 +1,365 @@
+//! Search: every node answers for the whole cluster, says what is missing, and bears strangers.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use chronik_dev::client::admin::NewTopic;
+use chronik_dev::client::http;
+use chronik_dev::spec::NodeId;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::cluster::{Cluster, Data, NODES, SOON, others};
+use crate::produce;
+use crate::wait::until;
+
+const TOPIC: &str = "orders";
+const PARTITIONS: u32 = 3;
+/// Records of each partition.
+const EACH: i64 = 10;
+
+/// The number and the body of an answer.
+async fn post(addr: SocketAddr, path: &str, body: &Value) -> Result<(u16, Value), String> {
+    let answer = http::post(addr, path, Bytes::from(body.to_string()), SOON * 3).await;
+    let (status, body) = answer.map_err(|error| error.to_string())?;
+    let body = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
+    Ok((status, body))
+}
+
+async fn get(addr: SocketAddr, path: &str) -> (u16, Value) {
+    let (status, body) = http::get(addr, path, SOON * 3).await.unwrap();
+    (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+}
+
+/// A searchable topic with ten records in each partition, of which each node knows the leaders.
+async fn orders() -> Cluster {
+    let cluster = Cluster::up(Data::Ephemeral).await;
+    let topic = NewTopic {
+        name: TOPIC.to_owned(),
+        partitions: Some(PARTITIONS),
+        replication_factor: Some(3),
+        configs: vec![(String::from("searchable.enabled"), String::from("true"))],
+    };
+    cluster.create(topic).await;
+    cluster.in_sync(TOPIC).await;
+    for partition in 0..PARTITIONS {
+        let leader = cluster.kafka(cluster.leader(TOPIC, partition).await);
+        for n in 0..EACH {
+            let order = json!({
+                "status": if n % 2 == 0 { "failed" } else { "paid" },
+                "user": { "name": format!("user {partition}") },
+                "amount": n,
+            });
+            let value = order.to_string();
+            let appended = produce::one(leader, (TOPIC, partition), value.as_bytes(), SOON).await;
+            assert_eq!(appended, Ok(n));
+        }
+    }
+    cluster
+}
+
+/// The places of an answer's hits.
+fn places(answer: &Value) -> BTreeSet<String> {
+    let hits = answer["hits"]["hits"].as_array().unwrap();
+    let ids = hits
+        .iter()
+        .map(|hit| hit["_id"].as_str().unwrap().to_owned());
+    let places: BTreeSet<String> = ids.collect();
+    assert_eq!(places.len(), hits.len(), "a record is found once: {answer}");
+    places
+}
+
+fn total(answer: &Value) -> i64 {
+    answer["hits"]["total"]["value"].as_i64().unwrap()
+}
+
+/// Asks until everything is found and nothing is missing.
+async fn all_found(addr: SocketAddr) -> Value {
+    let all = json!({ "size": 100, "track_total_hits": true });
+    until("all records are found", async || {
+        let (status, answer) = post(addr, &format!("/{TOPIC}/_search"), &all).await?;
+        assert_eq!(status, 200, "{answer}");
+        let whole = total(&answer) == i64::from(PARTITIONS) * EACH;
+        if whole && answer["_shards"]["failed"] == 0 {
+            Ok(answer)
+        } else {
+            Err(answer.to_string())
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn every_node_finds_everything() {
+    let cluster = orders().await;
+    let expected: BTreeSet<String> = (0..PARTITIONS)
+        .flat_map(|partition| (0..EACH).map(move |offset| format!("{partition}-{offset}")))
+        .collect();
+    for node in NODES {
+        let addr = cluster.search(node);
+        let answer = all_found(addr).await;
+        assert_eq!(places(&answer), expected, "{node}");
+        assert_eq!(answer["_chronik"]["lag"], 0, "{answer}");
+        asked_of_one_node(addr).await;
+    }
+    let data = cluster.run("search orders status:failed --size 100").await;
+    assert_eq!(data["total"], i64::from(PARTITIONS) * EACH / 2);
+    assert_eq!(data["hits"].as_array().unwrap().len(), 15);
+    cluster.nobody_panicked();
+}
+
+async fn asked_of_one_node(addr: SocketAddr) {
+    let path = format!("/{TOPIC}/_search");
+    let page = json!({
+        "query": { "bool": {
+            "must": [{ "match": { "status": "failed" } }],
+            "filter": [{ "range": { "amount": { "gte": 4 } } }, { "term": { "_partition": 1 } }],
+        } },
+        "sort": [{ "amount": "desc" }],
+        "from": 1,
+        "size": 1,
+        "_source": ["user.name"],
+        "highlight": { "fields": { "status": {} } },
+    });
+    let (status, answer) = post(addr, &path, &page).await.unwrap();
+    assert_eq!((status, total(&answer)), (200, 3), "{answer}");
+    let hit = &answer["hits"]["hits"][0];
+    assert_eq!(hit["_id"], "1-6", "{answer}");
+    assert_eq!(hit["sort"], json!([6]));
+    assert_eq!(hit["_source"], json!({ "user": { "name": "user 1" } }));
+    assert_eq!(hit["highlight"]["status"], json!(["<em>failed</em>"]));
+    let counted = json!({ "size": 0, "aggs": { "by": {
+        "terms": { "field": "status.keyword" }, "aggs": { "most": { "max": { "field": "amount" } } },
+    } } });
+    let (status, answer) = post(addr, &path, &counted).await.unwrap();
+    assert_eq!(status, 200, "{answer}");
+    let buckets = answer["aggregations"]["by"]["buckets"].as_array().unwrap();
+    let told = |bucket: &Value| {
+        (
+            bucket["key"].clone(),
+            bucket["doc_count"].clone(),
+            bucket["most"]["value"].as_f64(),
+        )
+    };
+    let told: BTreeSet<String> = buckets
+        .iter()
+        .map(|bucket| format!("{:?}", told(bucket)))
+        .collect();
+    let expected = [("failed", 8.0), ("paid", 9.0)];
+    let expected = expected.map(|(key, most)| format!("{:?}", (json!(key), json!(15), Some(most))));
+    assert_eq!(told, BTreeSet::from(expected), "{answer}");
+    let (status, answer) = get(addr, "/_all/_count?q=status:paid%20AND%20_partition:2").await;
+    assert_eq!(
+        (status, answer["count"].as_i64()),
+        (200, Some(5)),
+        "{answer}"
+    );
+    let (status, answer) = get(addr, &format!("/{TOPIC}/_doc/2-3")).await;
+    assert_eq!(
+        (status, &answer["_source"]["amount"]),
+        (200, &json!(3)),
+        "{answer}"
+    );
+    for absent in ["2-99", "9-0", "x"] {
+        let (status, answer) = get(addr, &format!("/{TOPIC}/_doc/{absent}")).await;
+        assert_eq!((status, &answer["found"]), (404, &json!(false)), "{answer}");
+    }
+    let (_, mapping) = get(addr, &format!("/{TOPIC}/_mapping")).await;
+    let properties = &mapping[TOPIC]["mappings"]["properties"];
+    assert_eq!(
+        properties["user"]["properties"]["name"]["type"], "text",
+        "{mapping}"
+    );
+    assert_eq!(properties["amount"]["type"], "long", "{mapping}");
+    let (_, listed) = get(addr, "/_cat/indices?format=json").await;
+    assert_eq!(listed[0]["index"], TOPIC, "{listed}");
+    let (_, health) = get(addr, "/_cluster/health?wait_for_status=green&timeout=10s").await;
+    assert_eq!(health["status"], "green", "{health}");
+}
+
+#[tokio::test]
+async fn a_dead_leader_takes_nothing_with_it() {
+    let cluster = orders().await;
+    all_found(cluster.search(NODES[0])).await;
+    let victim = cluster.leader(TOPIC, 0).await;
+    cluster.run(&format!("kill {}", victim.0)).await;
+    let everything = json!({ "size": 100 });
+    for node in others(victim) {
+        let addr = cluster.search(node);
+        let (status, answer) = post(addr, "/_all/_search", &everything).await.unwrap();
+        // Right after the death a partition may be missing, and the answer says so.
+        assert_eq!(status, 200, "{answer}");
+        let shards = &answer["_shards"];
+        let count = |key: &str| shards[key].as_u64().unwrap();
+        assert_eq!(
+            count("successful") + count("failed"),
+            count("total"),
+            "{answer}"
+        );
+        if count("failed") == 0 {
+            assert_eq!(
+                answer["_chronik"]["high_watermark"],
+                i64::from(PARTITIONS) * EACH,
+                "{answer}"
+            );
+        }
+        all_found(addr).await;
+    }
+    cluster.nobody_panicked();
+}
+
+#[tokio::test]
+async fn a_partition_without_a_leader_is_told_as_missing() {
+    let cluster = orders().await;
+    let survivor = cluster.leader(TOPIC, 0).await;
+    all_found(cluster.search(survivor)).await;
+    let mut led = 0;
+    for partition in 0..PARTITIONS {
+        led += i64::from(cluster.leader(TOPIC, partition).await == survivor);
+    }
+    let [one, two] = others(survivor).try_into().unwrap();
+    let dead = |node: NodeId| node.0.to_string();
+    cluster
+        .run(&format!("kill {},{}", dead(one), dead(two)))
+        .await;
+    let all = json!({ "size": 100 });
+    let answer = until("the dead are known to be dead", async || {
+        let (status, answer) = post(cluster.search(survivor), "/orders/_search", &all).await?;
+        assert_eq!(status, 200, "{answer}");
+        let failed = answer["_shards"]["failed"].as_i64().unwrap();
+        if failed == i64::from(PARTITIONS) - led {
+            Ok(answer)
+        } else {
+            Err(answer.to_string())
+        }
+    })
+    .await;
+    assert_eq!(places(&answer).len() as i64, led * EACH, "{answer}");
+    let failure = &answer["_shards"]["failures"][0];
+    assert_eq!(failure["index"], TOPIC, "{answer}");
+    assert!(failure["reason"]["reason"].is_string(), "{answer}");
+    let whole = "/orders/_search?allow_partial_search_results=false";
+    let (status, answer) = post(cluster.search(survivor), whole, &all).await.unwrap();
+    assert_eq!(status, 503, "{answer}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_answered_is_refused_in_words() {
+    let cluster = orders().await;
+    cluster.create_topic("plain", 1).await;
+    let addr = cluster.search(NODES[1]);
+    let parens = format!("{}a{}", "(".repeat(1000), ")".repeat(1000));
+    for (path, body, status, kind) in [
+        ("/nope/_search", json!({}), 404, "index_not_found_exception"),
+        (
+            "/plain/_search",
+            json!({}),
+            400,
+            "illegal_argument_exception",
+        ),
+        (
+            "/__consumer_offsets/_search",
+            json!({}),
+            400,
+            "illegal_argument_exception",
+        ),
+        (
+            "/orders/_search",
+            json!({ "wat": 1 }),
+            400,
+            "parsing_exception",
+        ),
+        (
+            "/orders/_search?wat=1",
+            json!({}),
+            400,
+            "illegal_argument_exception",
+        ),
+        (
+            "/orders/_search",
+            json!({ "size": 10_001 }),
+            400,
+            "illegal_argument_exception",
+        ),
+        (
+            "/orders/_search",
+            json!({ "query": { "query_string": { "query": parens } } }),
+            400,
+            "parsing_exception",
+        ),
+        (
+            "/orders/_search",
+            json!({ "query": { "regexp": { "user.name": "(a{1000}){1000}" } } }),
+            400,
+            "parsing_exception",
+        ),
+        (
+            "/orders/_search",
+            json!({ "x": "y".repeat(10 << 20) }),
+            413,
+            "content_too_long_exception",
+        ),
+        (
+            "/orders/_update/1",
+            json!({}),
+            400,
+            "illegal_argument_exception",
+        ),
+    ] {
+        // Who sends ten megabytes may be cut off before it has read why.
+        let Ok((answered, answer)) = post(addr, path, &body).await else {
+            assert_eq!(status, 413, "{path}");
+            continue;
+        };
+        assert_eq!(answered, status, "{path}: {answer}");
+        assert_eq!(answer["error"]["type"], kind, "{path}: {answer}");
+        assert_eq!(
+            answer["error"]["root_cause"][0]["type"], kind,
+            "{path}: {answer}"
+        );
+    }
+    let cut = cluster.try_run("search plain x").await;
+    assert_eq!((cut.code, cut.error_code()), (Some(5), "NOT_SEARCHABLE"));
+    let cut = cluster.try_run("search nope x").await;
+    assert_eq!((cut.code, cut.error_code()), (Some(5), "NO_TOPIC"));
+    let cut = cluster.try_run("search orders (x").await;
+    assert_eq!((cut.code, cut.error_code()), (Some(2), "QUERY"));
+    strangers(addr).await;
+    all_found(addr).await;
+    cluster.nobody_panicked();
+}
+
+/// Foreign pages and half a request.
+async fn strangers(addr: SocketAddr) {
+    let ask = |headers: &str| {
+        format!("GET /orders/_search HTTP/1.1\r\n{headers}Connection: close\r\n\r\n")
+    };
+    let foreign = "Host: localhost\r\nOrigin: http://evil.example\r\n";
+    for headers in [
+        "Host: evil.example\r\n",
+        "Host: localhost.evil.example\r\n",
+        foreign,
+        "",
+    ] {
+        let answer = say(addr, &ask(headers)).await;
+        let status = answer.split_whitespace().nth(1).unwrap_or_default();
+        assert!(matches!(status, "403" | "400"), "{headers}: {answer}");
+    }
+    let half = say(addr, "GET /orders/_search HTTP/1.1\r\nHost: loc").await;
+    assert!(!half.contains("200 OK"), "{half}");
+    let no_body = "POST /orders/_search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{";
+    let answer = say(addr, no_body).await;
+    assert!(answer.contains("408"), "{answer}");
+}
+
+/// Says something and returns all that is answered until the other side closes, which it must.
+async fn say(addr: SocketAddr, words: &str) -> String {
+    let mut stream = TcpStream::connect(addr).await.unwrap();
+    stream.write_all(words.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let ended = tokio::time::timeout(SOON * 6, stream.read_to_end(&mut answer)).await;
+    ended.expect("the node closes").ok();
+    String::from_utf8_lossy(&answer).into_owned()
+}

@@ -25,6 +25,7 @@
 //! | `replica-diverges` | a follower stores one byte of each 100th record differently | replicas converge | `topic-replication` |
 //! | `group-offset-rewinds` | a coordinator that loads its groups takes each offset for 10 less | committed group offsets never regress | `metadata-persistence` |
 //! | `topic-lost-on-restart` | a restarted node does not know the topics from before | metadata agrees, acked is durable | `metadata-persistence` |
+//! | `epoch-stays` | the batches of every later leader carry the first epoch too | one leader per epoch | `leader-failover` |
 //! | `metadata-disagrees` | the last node tells one replica too few of each partition | metadata agrees | `clean-startup` |
 
 /// A planted bug; see the table above.
@@ -66,13 +67,15 @@ pub enum Bug {
     GroupOffsetRewinds,
     /// A restarted node does not know the topics from before.
     TopicLostOnRestart,
+    /// The batches of every later leader carry the first epoch.
+    EpochStays,
     /// The last node tells of one replica too few.
     MetadataDisagrees,
 }
 
 impl Bug {
     /// Every bug with its name, in the order of the table.
-    pub const ALL: [(Self, &'static str); 19] = [
+    pub const ALL: [(Self, &'static str); 20] = [
         (Self::AckAtAppend, "ack-at-append"),
         (Self::AckBeforeSync, "ack-before-sync"),
         (Self::AckWithoutMajority, "ack-without-majority"),
@@ -94,6 +97,7 @@ impl Bug {
         (Self::ReplicaDiverges, "replica-diverges"),
         (Self::GroupOffsetRewinds, "group-offset-rewinds"),
         (Self::TopicLostOnRestart, "topic-lost-on-restart"),
+        (Self::EpochStays, "epoch-stays"),
         (Self::MetadataDisagrees, "metadata-disagrees"),
     ];
 

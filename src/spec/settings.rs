@@ -69,7 +69,7 @@ const BUGS: &str = "the name of a planted bug: ack-at-append, ack-before-sync, \
     serve-before-own-commit, fetch-past-high-watermark, high-watermark-regresses, \
     fetch-skips-a-batch, dedupe-lost-on-failover, offset-off-by-one-after-restart, \
     last-record-dropped, value-corrupted, wrong-partition, replica-diverges, \
-    group-offset-rewinds, topic-lost-on-restart or metadata-disagrees";
+    group-offset-rewinds, topic-lost-on-restart, epoch-stays or metadata-disagrees";
 
 /// The settings of a cluster; what is not set has the default of [`defaults`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

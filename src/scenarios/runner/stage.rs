@@ -51,11 +51,10 @@ pub struct Stage {
 impl Stage {
     pub(super) fn new(plan: &Plan, prefix: String, arena: Arena, site: Site) -> Self {
         let handle = site.handle.clone();
-        let recorder = arena.recorder.clone();
         // A cluster that is started for the scenario ends with it.
         let lasting = matches!(plan.target, Target::Named(_)).then_some(FAULTS_LAST);
         Self {
-            nemesis: handle.map(|handle| Nemesis::new(handle, recorder, lasting)),
+            nemesis: handle.map(|handle| Nemesis::new(handle, &arena, lasting)),
             observers: Some(Observers::start(&arena)),
             fields: Vec::new(),
             site,

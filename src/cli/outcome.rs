@@ -68,6 +68,8 @@ pub(super) struct Outcome {
     pub(super) warnings: Vec<String>,
     /// The exit code, where success has more than one.
     pub(super) exit: Exit,
+    /// Why a check did not come out well: the envelope's `error`. The text says it on its own.
+    pub(super) error: Option<Box<Failure>>,
     /// Whether everything was printed along the way, the envelope too.
     pub(super) printed: Printed,
 }
@@ -89,6 +91,7 @@ impl Outcome {
             text: String::new(),
             warnings: Vec::new(),
             exit: Exit::Ok,
+            error: None,
             printed: Printed::AtTheEnd,
         }
     }
@@ -116,6 +119,14 @@ impl Outcome {
     /// The same with another exit code.
     pub(super) fn with_exit(mut self, exit: Exit) -> Self {
         self.exit = exit;
+        self
+    }
+
+    /// The same of a check that did not come out well: its data is complete, and its exit code and
+    /// the envelope's `error` are those of the failure.
+    pub(super) fn with_error(mut self, failure: Failure) -> Self {
+        self.exit = failure.exit;
+        self.error = Some(Box::new(failure));
         self
     }
 }

@@ -9,7 +9,7 @@ use super::context::Context;
 use super::outcome::{CommandResult, Exit, Failure, Outcome};
 use super::render;
 use crate::scenarios::history::{History, read_history};
-use crate::scenarios::judge::{Judgement, LawVerdict, Verdict, judge};
+use crate::scenarios::judge::{Judgement, LawResult, LawVerdict, Verdict, judge};
 use crate::supervisor::escape;
 
 /// What `verify` takes.
@@ -32,15 +32,30 @@ pub(super) struct Args {
 pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
     let history = load(args)?;
     let judgement = judge(&history);
-    let exit = match judgement.verdict {
-        Verdict::Passed => Exit::Ok,
-        Verdict::Failed => Exit::Failed,
-        Verdict::Unknown => Exit::Inconclusive,
-    };
     let text = render::judgement::text(&history.header, &judgement, context.stdout);
-    Ok(Outcome::new(json(&history, &judgement))
-        .with_text(text)
-        .with_exit(exit))
+    let outcome = Outcome::new(json(&history, &judgement)).with_text(text);
+    Ok(match error(&history, &judgement) {
+        Some(failure) => outcome.with_error(failure),
+        None => outcome,
+    })
+}
+
+/// Why a history did not pass.
+fn error(history: &History, judgement: &Judgement) -> Option<Failure> {
+    let (exit, code) = match judgement.verdict {
+        Verdict::Passed => return None,
+        Verdict::Failed => (Exit::Failed, "LAW_BROKEN"),
+        Verdict::Unknown => (Exit::Inconclusive, "INCONCLUSIVE"),
+    };
+    let of = |result| {
+        let laws = judgement.laws.iter();
+        let laws = laws.filter(move |verdict: &&LawVerdict| verdict.result == result);
+        laws.map(|verdict| verdict.law.name()).collect::<Vec<_>>()
+    };
+    let details = json!({"broken": of(LawResult::Failed), "unknown": of(LawResult::Unknown)});
+    let message = judgement.reasons.join("\n");
+    let failure = Failure::new(exit, code, message).with_details(details);
+    Some(failure.hint(format!("repeat it: {}", history.header.repeat)))
 }
 
 fn load(args: &Args) -> Result<History, Failure> {

@@ -25,10 +25,11 @@
 //! | `replica-diverges` | a follower stores one byte of each 100th record differently | replicas converge | `topic-replication` |
 //! | `group-offset-rewinds` | a coordinator that loads its groups takes each offset for 10 less | committed group offsets never regress | `metadata-persistence` |
 //! | `topic-lost-on-restart` | a restarted node does not know the topics from before | metadata agrees, acked is durable | `metadata-persistence` |
+//! | `epoch-stays` | the batches of every later leader carry the first epoch too | one leader per epoch | `leader-failover` |
 //! | `metadata-disagrees` | the last node tells one replica too few of each partition | metadata agrees | `clean-startup` |
-//! | `index-ahead-of-log` | records are indexed, and found, when they are appended | search: what is found stays found | none yet |
-//! | `index-behind` | the last 10 records of each partition are not indexed | search: what is acked is found | none yet |
-//! | `split-dropped` | each third part of an index that is built is lost | search: what is acked is found | none yet |
+//! | `index-ahead-of-log` | records are indexed, and found, when they are appended | search follows the log | `search-after-failover` |
+//! | `index-behind` | the last 10 records of each partition are not indexed | search follows the log | `search-after-failover` |
+//! | `split-dropped` | each third part of an index that is built is lost | search follows the log | `search-after-failover` |
 
 /// A planted bug; see the table above.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +70,8 @@ pub enum Bug {
     GroupOffsetRewinds,
     /// A restarted node does not know the topics from before.
     TopicLostOnRestart,
+    /// The batches of every later leader carry the first epoch.
+    EpochStays,
     /// The last node tells of one replica too few.
     MetadataDisagrees,
     /// Records are indexed when they are appended, not when they are committed.
@@ -81,7 +84,7 @@ pub enum Bug {
 
 impl Bug {
     /// Every bug with its name, in the order of the table.
-    pub const ALL: [(Self, &'static str); 22] = [
+    pub const ALL: [(Self, &'static str); 23] = [
         (Self::AckAtAppend, "ack-at-append"),
         (Self::AckBeforeSync, "ack-before-sync"),
         (Self::AckWithoutMajority, "ack-without-majority"),
@@ -103,6 +106,7 @@ impl Bug {
         (Self::ReplicaDiverges, "replica-diverges"),
         (Self::GroupOffsetRewinds, "group-offset-rewinds"),
         (Self::TopicLostOnRestart, "topic-lost-on-restart"),
+        (Self::EpochStays, "epoch-stays"),
         (Self::MetadataDisagrees, "metadata-disagrees"),
         (Self::IndexAheadOfLog, "index-ahead-of-log"),
         (Self::IndexBehind, "index-behind"),

@@ -69,8 +69,8 @@ const BUGS: &str = "the name of a planted bug: ack-at-append, ack-before-sync, \
     serve-before-own-commit, fetch-past-high-watermark, high-watermark-regresses, \
     fetch-skips-a-batch, dedupe-lost-on-failover, offset-off-by-one-after-restart, \
     last-record-dropped, value-corrupted, wrong-partition, replica-diverges, \
-    group-offset-rewinds, topic-lost-on-restart, metadata-disagrees, index-ahead-of-log, \
-    index-behind or split-dropped";
+    group-offset-rewinds, topic-lost-on-restart, epoch-stays, metadata-disagrees, \
+    index-ahead-of-log, index-behind or split-dropped";
 
 /// The settings of a cluster; what is not set has the default of [`defaults`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::user::{User, gone_within, talk};
+use crate::user::{User, gone_within, runs, talk};
 
 /// The nodes of clusters that were built for scenarios, anywhere.
 fn temporary(user: &User) -> Vec<String> {
@@ -47,6 +47,13 @@ fn a_clean_start_and_a_failover_pass_with_sound_counts() {
         &["clean-startup", "leader-failover", "--report", report],
     );
     assert_eq!(ran.len(), 2);
+    for scenario in &ran {
+        let formation = scenario["metrics"]["formation_ms"].as_f64();
+        assert!(formation.is_some_and(|ms| ms > 0.0), "{scenario:#}");
+    }
+    let page = std::fs::read_to_string(user.path("report/report.html")).unwrap();
+    assert!(page.contains("Machine's synced write, median"), "{page}");
+    assert!(page.contains("Machine's load average"), "{page}");
     let counts = &ran[1]["counts"];
     assert!(counts["acked"].as_u64().unwrap() >= 1_500, "{counts}");
     assert_eq!(counts["acked"], counts["read"]);
@@ -92,22 +99,80 @@ fn ctrl_c_ends_a_scenario_in_order() {
         Some(130),
         "{envelope}"
     );
+    assert_eq!(envelope["status"], "error", "{envelope}");
+    assert_eq!(envelope["error"]["code"], "INTERRUPTED", "{envelope}");
+    assert_eq!(envelope["data"]["verdict"], "interrupted", "{envelope}");
     gone_within(&nodes, std::time::Duration::from_secs(1));
     assert_eq!(temporary(&user), [""; 0]);
 }
 
-#[test]
-fn a_killed_scenario_leaves_no_process_and_the_next_command_no_directory() {
+/// Kills `scenario NAME` with SIGKILL once it has said `step`, at which a fault is at work.
+///
+/// Its processes, be they paused or cut off, are gone within a second, and the next command that
+/// looks for clusters removes what lies around.
+fn is_killed_in(scenario: &str, step: &str, fault: &str) {
     let user = User::new();
-    let mut running = user.spawn(&["scenario", "pause-leader"]);
-    let sleeping = |line: &std::io::Result<String>| line.as_ref().unwrap().contains("sleep");
-    assert!(running.stderr.find(sleeping).is_some(), "the leader sleeps");
-    let nodes = nodes_of(&user);
-    assert_eq!(nodes.len(), 3);
+    let mut running = user.spawn(&["scenario", scenario]);
+    let said = |line: &std::io::Result<String>| line.as_ref().unwrap().contains(step);
+    assert!(
+        running.stderr.find(said).is_some(),
+        "{scenario} says {step:?}"
+    );
+    let faults = user.data(&["faults", "--cluster", &only_cluster(&user)]);
+    assert!(
+        faults.to_string().contains(fault),
+        "no {fault} is at work: {faults}"
+    );
+    let own = running.child.id().cast_signed();
+    let mut left = processes_of(&user);
+    left.retain(|pid| *pid != own);
+    assert!(!left.is_empty(), "some nodes run");
     running.signal(Signal::SIGKILL);
     running.child.wait().unwrap();
-    gone_within(&nodes, std::time::Duration::from_secs(1));
+    gone_within(&left, std::time::Duration::from_secs(1));
+    assert_eq!(processes_of(&user), [0; 0], "nothing was started since");
+    let listed = user.data(&["ls"]);
+    assert_eq!(listed.as_array().map(Vec::len), Some(0), "{listed}");
+    assert_eq!(temporary(&user), [""; 0], "the directory is gone");
     lawful(&user, &["clean-startup"]);
+}
+
+#[test]
+fn a_scenario_killed_while_a_node_is_paused_leaves_nothing() {
+    is_killed_in("pause-leader", "load while it sleeps", "pause");
+}
+
+#[test]
+fn a_scenario_killed_while_links_are_cut_leaves_nothing() {
+    is_killed_in("network-partition", "load on the majority", "partition");
+}
+
+#[test]
+fn a_scenario_killed_while_nodes_are_down_leaves_nothing() {
+    is_killed_in("quorum-loss", "writing without a quorum", "kill");
+}
+
+/// The cluster that runs, by its name.
+fn only_cluster(user: &User) -> String {
+    let listed = user.data(&["ls"]);
+    let names = listed.as_array().unwrap().iter();
+    let names: Vec<&str> = names.filter_map(|one| one["cluster"].as_str()).collect();
+    assert_eq!(names.len(), 1, "{listed}");
+    names[0].to_owned()
+}
+
+/// Every process that was started with this user's directories.
+fn processes_of(user: &User) -> Vec<i32> {
+    let home = user.path("tmp");
+    let home = home.to_str().unwrap();
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let ours = |pid: &i32| {
+        let told = ["environ", "cmdline"].map(|file| std::fs::read(format!("/proc/{pid}/{file}")));
+        let mut told = told.iter().flatten();
+        told.any(|bytes| String::from_utf8_lossy(bytes).contains(home))
+    };
+    pids.filter(ours).filter(|pid| runs(*pid)).collect()
 }
 
 /// The pids of the nodes of this user's scenario.

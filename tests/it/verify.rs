@@ -4,9 +4,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use chronik_dev::scenarios::history::{
-    Absent, Attempt, Claims, ClientId, End, Ending, Event, Header, MetadataSeen, Micros, NodeEvent,
-    NodeLife, Outcome, PartitionSeen, Read, ReadAnswer, Recording, Records, ReplicaRead, Run,
-    Topic, TopicPartition, TopicSeen, VERSION, ValueId,
+    Absent, Attempt, Claims, ClientId, End, Ending, Event, Header, Healed, MetadataSeen, Micros,
+    NodeEvent, NodeLife, Outcome, PartitionSeen, Read, ReadAnswer, Recording, Records, ReplicaRead,
+    Run, Topic, TopicPartition, TopicSeen, VERSION, ValueId,
 };
 use chronik_dev::scenarios::{Law, history};
 use chronik_dev::spec::NodeId;
@@ -130,11 +130,12 @@ fn stored(held_by_the_last: u32) -> Vec<u8> {
         .into_iter()
         .zip(held)
         .flat_map(|(id, held)| node(id, held));
+    let healed = Event::Healed(Healed { at: Micros(45) });
     let end = Event::End(End {
         at: Micros(80),
         how: Ending::Complete,
     });
-    for event in load().into_iter().chain(nodes).chain([end]) {
+    for event in load().into_iter().chain([healed]).chain(nodes).chain([end]) {
         recording.record(event).unwrap();
     }
     recording.finish().unwrap();
@@ -166,6 +167,10 @@ async fn a_sound_history_passes() {
 async fn a_lost_record_fails_with_what_is_needed_to_understand_it() {
     let ran = verify(&stored(RECORDS - 1)).await;
     assert_eq!(ran.code, Some(1), "{ran}");
+    assert_eq!(ran.envelope["status"], "error", "{ran}");
+    assert_eq!(ran.error_code(), "LAW_BROKEN", "{ran}");
+    let details = &ran.envelope["error"]["details"];
+    assert_eq!(details["broken"][0], "acked-is-durable", "{ran}");
     let data = &ran.envelope["data"];
     assert_eq!(data["verdict"], "fail", "{ran}");
     assert_eq!(data["counts"]["lost"], 1, "{ran}");
@@ -185,7 +190,41 @@ async fn a_history_without_its_end_is_inconclusive() {
     let cut = file.trim_end().rsplit_once('\n').unwrap().0.to_owned() + "\n";
     let ran = verify(cut.as_bytes()).await;
     assert_eq!(ran.code, Some(7), "{ran}");
+    assert_eq!(ran.envelope["status"], "error", "{ran}");
+    assert_eq!(ran.error_code(), "INCONCLUSIVE", "{ran}");
     assert_eq!(ran.envelope["data"]["verdict"], "unknown", "{ran}");
+}
+
+/// A scenario that was killed leaves a history in which nodes say what they said on the way.
+#[tokio::test]
+async fn a_history_that_was_cut_on_the_way_accuses_nobody() {
+    let file = String::from_utf8(stored(RECORDS - 1)).unwrap();
+    let is_last_word =
+        |line: &&str| line.starts_with("{\"closed\"") || line.starts_with("{\"end\"");
+    let lines: Vec<&str> = file.lines().filter(|line| !is_last_word(line)).collect();
+    let told = |line: &str| {
+        let third = line.starts_with("{\"metadata\"") && line.contains("\"node\":3");
+        let line = line.replace("\"epoch\":1", "\"epoch\":2");
+        third.then_some(line)
+    };
+    let last = lines.iter().find_map(|line| told(line)).unwrap();
+    let kept = lines.iter().filter(|line| {
+        let compares = line.starts_with("{\"healed\"") || line.starts_with("{\"replica\"");
+        !compares
+    });
+    let kept: Vec<&str> = kept.copied().chain([last.as_str()]).collect();
+    let cut = kept.join("\n") + "\n";
+    let ran = verify(cut.as_bytes()).await;
+    assert_eq!(
+        (ran.code, ran.error_code()),
+        (Some(7), "INCONCLUSIVE"),
+        "{ran}"
+    );
+    let laws = ran.envelope["data"]["laws"].as_array().unwrap();
+    for law in ["metadata-agrees", "replicas-converge"] {
+        let verdict = laws.iter().find(|verdict| verdict["law"] == law).unwrap();
+        assert_eq!(verdict["result"], "unknown", "{ran}");
+    }
 }
 
 #[tokio::test]

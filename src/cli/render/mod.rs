@@ -46,7 +46,7 @@ fn succeed(context: &Context, outcome: &Outcome) -> u8 {
         return outcome.exit.code();
     }
     let printed = match context.format {
-        Format::Json => Context::raw(&success(context.command, outcome).to_string()),
+        Format::Json => Context::raw(&envelope(context.command, outcome).to_string()),
         Format::Text => {
             for warning in &outcome.warnings {
                 context.warn(format!("{} {warning}", context.stderr.yellow("warning:")));
@@ -82,31 +82,37 @@ fn fail(context: &Context, failure: &Failure) -> u8 {
     failure.exit.code()
 }
 
-pub(super) fn success(command: &str, outcome: &Outcome) -> Value {
+/// The envelope of a command that did what it was asked, be it to find something wrong.
+pub(super) fn envelope(command: &str, outcome: &Outcome) -> Value {
+    let error = outcome.error.as_deref();
     json!({
         "schema_version": SCHEMA_VERSION,
         "command": command,
-        "status": "ok",
+        "status": if error.is_some() { "error" } else { "ok" },
         "data": outcome.data,
         "warnings": outcome.warnings,
-        "error": null,
+        "error": error.map(error_of),
     })
 }
 
 fn envelope_of(command: &str, failure: &Failure) -> Value {
-    let message = std::iter::once(&failure.message).chain(&failure.facts);
     json!({
         "schema_version": SCHEMA_VERSION,
         "command": command,
         "status": "error",
         "data": failure.data,
         "warnings": [],
-        "error": {
-            "code": failure.code,
-            "message": message.cloned().collect::<Vec<_>>().join("\n"),
-            "hints": failure.hints,
-            "details": failure.details,
-        },
+        "error": error_of(failure),
+    })
+}
+
+fn error_of(failure: &Failure) -> Value {
+    let message = std::iter::once(&failure.message).chain(&failure.facts);
+    json!({
+        "code": failure.code,
+        "message": message.cloned().collect::<Vec<_>>().join("\n"),
+        "hints": failure.hints,
+        "details": failure.details,
     })
 }
 
@@ -154,10 +160,20 @@ mod tests {
         assert_eq!(envelope["status"], "error");
         assert_eq!(envelope["error"]["code"], "NOT_READY");
         assert_eq!(envelope["data"], Value::Null);
-        let envelope = success("ls", &Outcome::new(json!([])));
+        let envelope = super::envelope("ls", &Outcome::new(json!([])));
         assert_eq!(
             envelope.to_string(),
             r#"{"command":"ls","data":[],"error":null,"schema_version":1,"status":"ok","warnings":[]}"#
         );
+    }
+
+    #[test]
+    fn a_check_that_comes_out_badly_has_its_data_and_an_error() {
+        let outcome = Outcome::new(json!({"verdict": "fail"})).with_error(failure());
+        assert_eq!(outcome.exit, Exit::NotReady);
+        let envelope = super::envelope("verify", &outcome);
+        assert_eq!(envelope["status"], "error");
+        assert_eq!(envelope["data"]["verdict"], "fail");
+        assert_eq!(envelope["error"]["code"], "NOT_READY");
     }
 }

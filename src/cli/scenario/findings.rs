@@ -1,9 +1,11 @@
 //! What all runs found out: a report that grows, and how the command ends.
 
+use serde_json::json;
+
 use super::arguments::Args;
 use super::exit;
 use crate::cli::context::Context;
-use crate::cli::outcome::{Failure, Outcome};
+use crate::cli::outcome::{Exit, Failure, Outcome};
 use crate::cli::render;
 use crate::scenarios::catalogue::Scenario;
 use crate::scenarios::report::{self, Conclusion, Report, RunReport, ScenarioReport, data, junit};
@@ -65,14 +67,53 @@ impl Findings {
     /// The end of the command.
     pub(super) fn conclude(self, context: &Context) -> Outcome {
         let report = &self.report;
-        let stopped = report.conclusion() == Conclusion::Interrupted;
-        let failed = report.number_of(Conclusion::Fail);
-        let unknown = report.number_of(Conclusion::Unknown);
         let text = render::summary::text(report, context.stdout);
         let outcome = Outcome::new(data(report)).with_text(text);
-        let outcome = outcome.with_exit(exit(stopped, failed, unknown));
-        outcome.with_warnings(self.warnings)
+        let outcome = outcome.with_warnings(self.warnings);
+        match error(report) {
+            Some(failure) => outcome.with_error(failure),
+            None => outcome,
+        }
     }
+}
+
+/// Why not all that was asked for passed.
+fn error(report: &Report) -> Option<Failure> {
+    let stopped = report.conclusion() == Conclusion::Interrupted;
+    let failed = names(report, Conclusion::Fail);
+    let unknown = names(report, Conclusion::Unknown);
+    let exit = exit(stopped, failed.len(), unknown.len());
+    let (code, told) = match exit {
+        Exit::Ok => return None,
+        Exit::Interrupted => ("INTERRUPTED", Conclusion::Interrupted),
+        Exit::Failed => ("SCENARIO_FAILED", Conclusion::Fail),
+        _ => ("INCONCLUSIVE", Conclusion::Unknown),
+    };
+    let telling = report.scenarios.iter();
+    let telling = telling.filter(|one| one.conclusion() == told);
+    let message = match told {
+        Conclusion::Interrupted => String::from("interrupted"),
+        _ => telling.clone().map(why).collect::<Vec<_>>().join("\n"),
+    };
+    let mut failure = Failure::new(exit, code, message);
+    for one in telling {
+        let repeat = &one.telling_run().header.repeat;
+        failure = failure.hint(format!("repeat it: {repeat}"));
+    }
+    Some(failure.with_details(json!({"failed": failed, "unknown": unknown})))
+}
+
+fn names(report: &Report, conclusion: Conclusion) -> Vec<&str> {
+    let all = report.scenarios.iter();
+    let such = all.filter(|one| one.conclusion() == conclusion);
+    such.map(|one| one.name.as_str()).collect()
+}
+
+/// A scenario's name with the first reason for how it ended.
+fn why(scenario: &ScenarioReport) -> String {
+    let reasons = &scenario.telling_run().judgement.reasons;
+    let first = reasons.first().map_or("no reason is known", String::as_str);
+    format!("{}: {first}", scenario.name)
 }
 
 /// How a run went, in a line that stays above the bar.

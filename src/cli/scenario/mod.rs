@@ -11,7 +11,7 @@ use super::cluster::places;
 use super::context::Context;
 use super::outcome::{CommandResult, Exit, Failure, Outcome};
 use super::render::Style;
-use crate::client::bootstrap;
+use crate::client::{bootstrap, disk};
 use crate::scenarios::catalogue::Scenario;
 use crate::scenarios::runner::{Plan, Target};
 use crate::supervisor::sweep;
@@ -27,9 +27,15 @@ pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
     let settings = args.settings()?;
     // What a killed run left behind is in nobody's way: failing to remove it is no failure.
     drop(sweep(&places()));
+    // A foreign cluster's disk is not ours to see.
+    let sync_p50 = match args.bootstrap {
+        None => disk::sync_p50(&places().temp).ok(),
+        Some(_) => None,
+    };
     context.block_on(async {
         let plan = Plan {
             target: target(args).await?,
+            sync_p50,
             places: places(),
             settings,
             messages: args.messages,

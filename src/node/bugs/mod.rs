@@ -97,12 +97,21 @@ pub(in crate::node) fn leaves_in_memory() -> bool {
 }
 
 static LEAVING: AtomicBool = AtomicBool::new(false);
+/// Batches that were acked and dropped.
+static DROPPED: AtomicU64 = AtomicU64::new(0);
 
-/// `ack-while-leaving`: SIGTERM has come; lets clients send something before leadership moves.
+/// `ack-while-leaving`: SIGTERM has come; waits, for two seconds at most, until clients have been
+/// told of some acks that are none, before leadership moves.
 pub(in crate::node) async fn begin_to_leave() {
+    const ENOUGH: u64 = 20;
     if planted(Bug::AckWhileLeaving) {
         LEAVING.store(true, Ordering::Relaxed);
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        for _ in 0..100 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            if DROPPED.load(Ordering::Relaxed) >= ENOUGH {
+                break;
+            }
+        }
     }
 }
 
@@ -111,14 +120,22 @@ pub(in crate::node) async fn begin_to_leave() {
 pub(in crate::node) fn drops_what_it_acks(isr: usize, replicas: usize) -> bool {
     let is_leaving = planted(Bug::AckWhileLeaving) && LEAVING.load(Ordering::Relaxed);
     let is_alone = planted(Bug::AckWithoutMajority) && isr <= replicas / 2;
-    is_leaving || is_alone
+    let drops = is_leaving || is_alone;
+    DROPPED.fetch_add(u64::from(drops), Ordering::Relaxed);
+    drops
+}
+
+/// `ack-at-append` and `ack-without-majority`: whether what waits for a commit, perhaps for ever,
+/// keeps nothing else from being taken.
+pub(in crate::node) fn takes_without_bound() -> bool {
+    acks_at_append() || planted(Bug::AckWithoutMajority)
 }
 
 /// `serve-before-own-commit`: in a node's first life what it did not propose itself is applied when
-/// it is a second old, so that a new leader's state is old for a while. A restarted node
-/// catches up as it should.
+/// it is three seconds old, so that a new leader's state is old for longer than an election takes
+/// on a busy machine. A restarted node catches up as it should.
 pub(in crate::node) async fn before_apply(data: &[u8]) {
-    const AGE: Duration = Duration::from_secs(1);
+    const AGE: Duration = Duration::from_secs(3);
     if planted(Bug::ServeBeforeOwnCommit)
         && !is_restarted()
         && let Some(age) = records::age(data)
@@ -206,6 +223,11 @@ pub(in crate::node) fn forgets(command: &Command, index: u64) -> bool {
     planted(Bug::TopicLostOnRestart)
         && matches!(command, Command::CreateTopic { topic, .. } if !topic.is_internal())
         && index <= HISTORY.load(Ordering::Relaxed)
+}
+
+/// `epoch-stays`: the epoch that the batches of an entry are stamped with.
+pub(in crate::node) fn stamped_epoch(epoch: i32) -> i32 {
+    if planted(Bug::EpochStays) { 1 } else { epoch }
 }
 
 /// `metadata-disagrees`: the replicas of a partition as clients are told.

@@ -8,6 +8,7 @@
 use bytes::{Bytes, BytesMut};
 
 use super::{GroupId, LogPosition};
+use crate::node::bugs;
 use crate::protocol::records::{self, BatchHeader};
 
 /// The epoch of a batch that no leader has stamped.
@@ -42,6 +43,7 @@ pub(super) fn stamp(
 ) -> Result<Stamped, String> {
     let bad = |what: String| format!("{group}: entry {} of term {}: {what}", at.index, at.term);
     let epoch = i32::try_from(at.term).map_err(|_| bad("the term is no leader epoch".into()))?;
+    let epoch = bugs::stamped_epoch(epoch);
     let mut unstamped = Vec::new();
     let (mut offset, mut max_timestamp) = (next_offset, -1);
     for batch in walk(&payload) {

@@ -25,8 +25,12 @@ pub(super) async fn play(stage: &mut Stage) -> Result<(), Halt> {
     stage.before().await?;
 
     stage.step("killing the majority");
-    let leader = stage.leader(TopicPartition(orders.number, 0)).await?;
-    let survivors = stage.minority_without(leader);
+    // A survivor that led nothing would have nothing to refuse but what any follower does.
+    let mut leaders = Vec::new();
+    for partition in orders.all() {
+        leaders.push(stage.leader(partition).await?);
+    }
+    let survivors = stage.minority_of(&leaders);
     let majority = stage.others(&survivors);
     stage.phase(Phase::During, false);
     let kill = stage.nemesis()?.kill(&majority).await?;

@@ -16,6 +16,8 @@ pub(super) async fn play(stage: &mut Stage) -> Result<(), Halt> {
     stage.step("sending");
     stage.all_acked(wanted + before).await?;
     stage.step("reading");
-    stage.all_read(&orders, wanted).await?;
+    // Where readers stop short the replicas tell why.
+    let read = stage.all_read(&orders, wanted).await;
+    stage.note_late(read)?;
     stage.finale().await
 }

@@ -1,9 +1,9 @@
-//! What a person needs to understand a counter-example: the write, the reads around it, the faults
-//! that overlapped, and who led in which epoch over time.
+//! What a person needs to understand a counter-example: the write, the reads around it, what groups
+//! committed and were told, the faults that overlapped, and who led in which epoch over time.
 
 use super::super::history::{
-    Attempt, FaultBegan, History, Micros, Outcome, Read, ReadAnswer, Records, TopicPartition,
-    ValueId,
+    Assignment, Attempt, Commit, CommitOutcome, Committed, FaultBegan, History, Micros, Outcome,
+    Read, ReadAnswer, Records, TopicPartition, ValueId,
 };
 use super::findings::Place;
 use super::verdict::Evidence;
@@ -17,6 +17,7 @@ pub(super) struct Spot {
     partition: Option<TopicPartition>,
     offset: Option<i64>,
     value: Option<ValueId>,
+    moment: Option<Micros>,
 }
 
 impl Spot {
@@ -35,6 +36,7 @@ impl Spot {
             partition: place.partition,
             offset: place.offset,
             value: place.value.or_else(acked),
+            moment: place.moment,
         }
     }
 }
@@ -43,9 +45,11 @@ impl Spot {
 pub(super) fn around(history: &History, spot: &Spot) -> Vec<Evidence> {
     let mut found = writes(history, spot);
     found.extend(reads(history, spot));
+    found.extend(groups(history, spot));
     found.extend(replicas(history, spot));
     // What is said of a whole partition has no moment: all faults may matter.
-    let moments = found.iter().filter(|_| spot.offset.is_some());
+    let has_moment = spot.offset.is_some() || spot.moment.is_some();
+    let moments = found.iter().filter(|_| has_moment);
     let moments = moments.map(|evidence| evidence.at);
     let (from, to) = (moments.clone().min(), moments.max());
     found.extend(faults(history, from, to));
@@ -132,6 +136,76 @@ fn of_read(history: &History, read: &Read, spot: &Spot) -> Evidence {
             history.name_of(read.partition),
             read.asked,
             read.broker,
+        ),
+    }
+}
+
+/// What groups did to a partition around the moment: each kind's last before it and first after.
+fn groups(history: &History, spot: &Spot) -> Vec<Evidence> {
+    let (Some(partition), Some(moment)) = (spot.partition, spot.moment) else {
+        return Vec::new();
+    };
+    let commits = history.commits.iter();
+    let commits = commits.filter(|commit| commit.partition == partition);
+    let told = history.committed.iter();
+    let told = told.filter(|told| told.partition == partition);
+    let reads = history.reads.iter().filter(|read| {
+        let grouped = matches!(read.assignment, Assignment::Group { .. });
+        let brought =
+            matches!(&read.answer, ReadAnswer::Records { records, .. } if records.count() > 0);
+        read.partition == partition && grouped && brought
+    });
+    let commits = near(moment, commits.map(|commit| (commit.answered, commit)));
+    let told = near(moment, told.map(|told| (told.answered, told)));
+    let reads = near(moment, reads.map(|read| (read.answered, read)));
+    let commits = commits.into_iter().map(|it| of_commit(history, it));
+    let told = told.into_iter().map(|it| of_committed(history, it));
+    let reads = reads.into_iter().map(|it| of_read(history, it, spot));
+    commits.chain(told).chain(reads).collect()
+}
+
+/// Those that ended last before a moment, the moment included, and some that ended after it.
+fn near<T>(moment: Micros, all: impl Iterator<Item = (Micros, T)>) -> Vec<T> {
+    let mut all: Vec<_> = all.collect();
+    all.sort_by_key(|(at, _)| *at);
+    let after = all.partition_point(|(at, _)| *at <= moment);
+    let kept = after.saturating_sub(KEPT)..all.len().min(after + KEPT / 2);
+    all.drain(kept).map(|(_, one)| one).collect()
+}
+
+fn of_commit(history: &History, commit: &Commit) -> Evidence {
+    let outcome = match &commit.outcome {
+        CommitOutcome::Ok => String::from("committed"),
+        CommitOutcome::Failed { code } => format!("refused with error {code}"),
+        CommitOutcome::Unknown { why } => format!("unknown: {why}"),
+    };
+    Evidence {
+        at: commit.sent,
+        what: format!(
+            "{} commits offset {} of {} for group {} in generation {} at {}: {outcome} at {}",
+            commit.client,
+            commit.offset,
+            history.name_of(commit.partition),
+            commit.group,
+            commit.generation,
+            commit.broker,
+            commit.answered,
+        ),
+    }
+}
+
+fn of_committed(history: &History, told: &Committed) -> Evidence {
+    let offset = told.offset.map(|offset| offset.to_string());
+    Evidence {
+        at: told.sent,
+        what: format!(
+            "{} asks {} what group {} has committed of {}: {} at {}",
+            told.client,
+            told.broker,
+            told.group,
+            history.name_of(told.partition),
+            offset.as_deref().unwrap_or("nothing"),
+            told.answered,
         ),
     }
 }

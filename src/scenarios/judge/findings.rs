@@ -1,7 +1,7 @@
 //! What one law's check gathers, until it is a verdict.
 
 use super::super::Law;
-use super::super::history::{History, TopicPartition, ValueId};
+use super::super::history::{History, Micros, TopicPartition, ValueId};
 use super::evidence::{self, Spot};
 use super::facts::Facts;
 use super::verdict::{Anomaly, LawResult, LawVerdict};
@@ -33,6 +33,8 @@ pub(super) struct Place {
     pub(super) offset: Option<i64>,
     /// The value.
     pub(super) value: Option<ValueId>,
+    /// When a group's offset was wrong.
+    pub(super) moment: Option<Micros>,
 }
 
 impl Place {
@@ -56,6 +58,14 @@ impl Place {
     pub(super) fn with_value(self, value: ValueId) -> Self {
         Self {
             value: Some(value),
+            ..self
+        }
+    }
+
+    /// The same at a moment.
+    pub(super) fn at(self, moment: Micros) -> Self {
+        Self {
+            moment: Some(moment),
             ..self
         }
     }

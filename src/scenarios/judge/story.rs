@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::Law;
 use super::super::history::{
     Assignment, Attempt, Claims, ClientId, Commit, CommitOutcome, Committed, End, Ending, Event,
-    Found, Header, History, Identity, MetadataSeen, Micros, NodeEvent, NodeLife, Outcome,
+    Found, Header, Healed, History, Identity, MetadataSeen, Micros, NodeEvent, NodeLife, Outcome,
     PartitionSeen, Promise, Read, ReadAnswer, Records, ReplicaRead, Run, Strange, Strangeness,
     Topic, TopicPartition, TopicSeen, VERSION, ValueId,
 };
@@ -40,8 +40,13 @@ pub(super) fn header(claims: Claims) -> Header {
 pub(super) struct Story(History);
 
 impl Story {
-    /// Topic `t` with two partitions on three nodes, and no claims.
+    /// Topic `t` with two partitions on three nodes, no claims, and nothing that is broken.
     pub(super) fn new() -> Self {
+        Self::unhealed().event(Event::Healed(Healed { at: Micros(0) }))
+    }
+
+    /// The same, in which nobody says that all is healed.
+    pub(super) fn unhealed() -> Self {
         let story = Self(History::new(header(Claims {
             acks: 0,
             faults: 0,
@@ -103,11 +108,18 @@ impl Story {
 
     /// The whole history.
     pub(super) fn told(self) -> History {
-        let end = End {
-            at: Micros(1_000_000),
-            how: Ending::Complete,
-        };
-        self.event(Event::End(end)).0
+        self.ended(Ending::Complete)
+    }
+
+    /// The whole history, with an end like this.
+    pub(super) fn ended(self, how: Ending) -> History {
+        let at = Micros(1_000_000);
+        self.event(Event::End(End { at, how })).0
+    }
+
+    /// The history so far: its file was cut.
+    pub(super) fn cut(self) -> History {
+        self.0
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::halt::{Halt, until};
 use super::history::{Event, FaultBegan, FaultEnded, FaultId, FaultKind, FaultProven, Micros};
-use super::workload::Recorder;
+use super::workload::{Arena, Leaders, Recorder};
 use crate::spec::NodeId;
 use crate::supervisor::{Action, ClusterHandle, ClusterStatus, Fault, NodeView, Selector, Verb};
 
@@ -27,6 +27,7 @@ const PROOF_WITHIN: Duration = Duration::from_secs(3);
 pub struct Nemesis {
     handle: ClusterHandle,
     recorder: Recorder,
+    leaders: Leaders,
     lasting: Option<Duration>,
     at_work: BTreeMap<FaultId, Broken>,
 }
@@ -45,10 +46,11 @@ enum Broken {
 impl Nemesis {
     /// Acts on this cluster. A fault that nobody ends is ended by the supervisor after `lasting`:
     /// a scenario that is killed leaves none behind for longer.
-    pub fn new(handle: ClusterHandle, recorder: Recorder, lasting: Option<Duration>) -> Self {
+    pub fn new(handle: ClusterHandle, arena: &Arena, lasting: Option<Duration>) -> Self {
         Self {
             handle,
-            recorder,
+            recorder: arena.recorder.clone(),
+            leaders: arena.leaders.clone(),
             lasting,
             at_work: BTreeMap::new(),
         }
@@ -79,6 +81,9 @@ impl Nemesis {
         self.at_work.insert(fault, Broken::Down(nodes.to_vec()));
         self.act(verb, nodes).await?;
         self.prove(fault, nodes, &before, proof::gone).await?;
+        for node in nodes {
+            self.leaders.gone(*node);
+        }
         Ok(fault)
     }
 

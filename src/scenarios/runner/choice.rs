@@ -33,11 +33,12 @@ impl Stage {
         std::iter::once(node).chain(others).take(size).collect()
     }
 
-    /// As many nodes as are left when the least majority is lost, without this one.
-    pub fn minority_without(&self, node: NodeId) -> Vec<NodeId> {
+    /// As many nodes as are left when the least majority is lost: leaders, as far as there are
+    /// any, and the first of them last.
+    pub fn minority_of(&self, leaders: &[NodeId]) -> Vec<NodeId> {
         let mut nodes = self.nodes();
         let size = nodes.len().div_ceil(2) - 1;
-        nodes.retain(|other| *other != node);
+        nodes.sort_by_key(|node| (!leaders.contains(node), leaders.first() == Some(node)));
         nodes.truncate(size);
         nodes
     }
@@ -81,6 +82,18 @@ impl Stage {
             }
         })
         .await
+    }
+
+    /// Makes a broken promise of what did not happen in time, and lets the scenario go on.
+    pub fn note_late(&self, waited: Result<(), Halt>) -> Result<(), Halt> {
+        match waited {
+            Err(Halt::Late { what, within, last }) => {
+                let what = format!("{what} within {} s", within.as_secs_f64());
+                self.promise(&what, Err(last));
+                Ok(())
+            }
+            other => other,
+        }
     }
 
     /// A budget with what the machine took from everybody since [`Stage::expect_gap`].

@@ -30,6 +30,21 @@ impl Stage {
         self.read_metadata().await
     }
 
+    /// Mends everything and asks every node for its metadata, since a scenario that could not go
+    /// on may owe that to one that knows less than it should. What cannot be mended is told later.
+    pub(super) async fn ask_once_more(&mut self) {
+        self.step("asking the nodes once more");
+        let failures = match &mut self.nemesis {
+            Some(nemesis) => nemesis.heal_all().await,
+            None => Vec::new(),
+        };
+        if failures.is_empty() {
+            self.all_healed();
+            // A node that does not answer has told nothing, which the judge sees.
+            drop(self.read_metadata().await);
+        }
+    }
+
     /// What is compared at the end was seen after this.
     pub fn all_healed(&self) {
         let at = self.now();

@@ -8,14 +8,16 @@
 
 mod choice;
 mod finale;
+mod formation;
 mod keep;
 mod searching;
 mod stage;
 mod starvation;
 mod target;
+mod topics;
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
@@ -26,6 +28,7 @@ use super::judge::judge;
 use super::metrics::measure;
 use super::report::RunReport;
 use super::workload::{Arena, Leaders, Recorder, Sheet};
+use crate::client::disk;
 use crate::spec::Settings;
 use crate::supervisor::{Places, TroubleCode};
 use target::Site;
@@ -50,6 +53,8 @@ pub struct Plan {
     pub size: usize,
     /// The seed of all choices.
     pub seed: u64,
+    /// How long a synced write takes on the disk of the nodes, where that is known.
+    pub sync_p50: Option<Duration>,
     /// The command that repeats the run.
     pub repeat: String,
     /// Where the history, the logs and the data of a failure go; nowhere when `None`.
@@ -105,14 +110,27 @@ pub async fn run(
     let played = tokio::select! {
         biased;
         _told = interrupt.wait_for(|told| *told) => None,
-        played = scenario.play(&mut stage) => Some(played),
+        played = play(plan, scenario, &mut stage) => Some(played),
     };
-    let ended = match played {
-        None => Ok(Ending::Interrupted),
-        Some(Ok(())) => Ok(Ending::Complete),
-        Some(Err(halt)) => give_up(&recorder, halt).map(|()| Ending::GaveUp),
-    };
+    let ended = played.unwrap_or(Ok(Ending::Interrupted));
     leave(plan, stage, (began, ended)).await
+}
+
+/// Plays the phases. A scenario that cannot go on still asks the nodes what they know.
+async fn play(plan: &Plan, scenario: Scenario, stage: &mut Stage) -> Result<Ending, Halt> {
+    let own = matches!(plan.target, Target::Fresh(_)) && scenario != Scenario::CleanStartup;
+    let played = async {
+        if own {
+            stage.formed().await?;
+        }
+        scenario.play(stage).await
+    };
+    let Err(halt) = played.await else {
+        return Ok(Ending::Complete);
+    };
+    give_up(&stage.arena.recorder, halt)?;
+    stage.ask_once_more().await;
+    Ok(Ending::GaveUp)
 }
 
 /// Heals, closes the book, keeps what is worth it, and removes the cluster; then tells how it went.
@@ -155,9 +173,8 @@ async fn begin(plan: &Plan, scenario: Scenario) -> Result<Recorder, Halt> {
         ("size", plan.size.to_string()),
         ("seed", plan.seed.to_string()),
     ];
-    let settings = settings
-        .map(|(key, value)| (key.to_owned(), value))
-        .into_iter();
+    let settings = settings.into_iter().chain(machine(plan));
+    let settings = settings.map(|(key, value)| (key.to_owned(), value));
     let set = plan.settings.iter();
     let set = set.map(|(key, value)| (key.to_owned(), value.to_owned()));
     let header = Header {
@@ -181,6 +198,14 @@ async fn begin(plan: &Plan, scenario: Scenario) -> Result<Recorder, Halt> {
         None => Box::new(std::io::sink()),
     };
     Ok(Recorder::begin(sheet, header).map_err(RecordingError::Write)?)
+}
+
+/// What the machine was like, as far as it is known: figures without it explain little.
+fn machine(plan: &Plan) -> impl Iterator<Item = (&'static str, String)> {
+    let sync = plan.sync_p50.map(|sync| sync.as_secs_f64() * 1e3);
+    let sync = sync.map(|ms| ("sync_p50_ms", format!("{ms:.3}")));
+    let load = disk::load_average().map(|load| ("load_average", format!("{load:.2}")));
+    sync.into_iter().chain(load)
 }
 
 fn arena(plan: &Plan, recorder: &Recorder, site: &Site) -> Result<Arena, Halt> {

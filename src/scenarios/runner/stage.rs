@@ -3,7 +3,6 @@
 //! Each step is a condition with a deadline. What the cluster owes within a deadline and does not
 //! do is [`Halt::Late`], which the runner turns into a broken promise.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -11,12 +10,11 @@ use tokio::time::Instant;
 use super::Plan;
 use super::starvation::Starvation;
 use super::target::{Site, Target};
-use crate::client::admin::{self, ClusterView, NewTopic};
-use crate::client::bootstrap;
+use crate::client::admin::{self, ClusterView};
 use crate::scenarios::halt::{Halt, until, until_now};
 use crate::scenarios::history::{
     Event, FaultId, Found, Healed, LEAST_ACKS, LogEnd, Micros, Milestone, Phase, PhaseMark,
-    Promise, Topic, TopicDeleted, TopicPartition,
+    Promise, TopicPartition,
 };
 use crate::scenarios::metrics::{REJOINED, largest_gap};
 use crate::scenarios::nemesis::Nemesis;
@@ -28,8 +26,6 @@ pub(in crate::scenarios) const PROGRESS_WITHIN: Duration = Duration::from_secs(1
 /// Longer than any fault of a scenario.
 const FAULTS_LAST: Duration = Duration::from_mins(1);
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
-/// Creating a topic on a machine that does much else.
-const CREATED_WITHIN: Duration = Duration::from_secs(10);
 
 /// A cluster with a scenario on it.
 #[derive(Debug)]
@@ -47,7 +43,7 @@ pub struct Stage {
     pub(super) messages: u64,
     pub(super) seed: u64,
     size: usize,
-    prefix: String,
+    pub(super) prefix: String,
     observers: Option<Observers>,
     pub(super) searching: Option<Searchers>,
     pub(super) starvation: Starvation,
@@ -56,11 +52,10 @@ pub struct Stage {
 impl Stage {
     pub(super) fn new(plan: &Plan, prefix: String, arena: Arena, site: Site) -> Self {
         let handle = site.handle.clone();
-        let recorder = arena.recorder.clone();
         // A cluster that is started for the scenario ends with it.
         let lasting = matches!(plan.target, Target::Named(_)).then_some(FAULTS_LAST);
         Self {
-            nemesis: handle.map(|handle| Nemesis::new(handle, recorder, lasting)),
+            nemesis: handle.map(|handle| Nemesis::new(handle, &arena, lasting)),
             observers: Some(Observers::start(&arena)),
             searching: None,
             fields: Vec::new(),
@@ -107,79 +102,6 @@ impl Stage {
     pub fn nemesis(&mut self) -> Result<&mut Nemesis, Halt> {
         let none = || Halt::Unfit(String::from("nothing can be broken on this cluster"));
         self.nemesis.as_mut().ok_or_else(none)
-    }
-
-    /// Creates a topic of the scenario's own and waits until every node names its leaders and all
-    /// replicas are in sync.
-    pub async fn topic(
-        &mut self,
-        suffix: &str,
-        partitions: u32,
-        configs: &[(&str, &str)],
-    ) -> Result<Field, Halt> {
-        self.step("creating a topic");
-        let name = format!("{}-{suffix}", self.prefix);
-        let replicas = self.nodes().len().min(3) as u16;
-        let own = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
-        let topic = NewTopic {
-            name: name.clone(),
-            partitions: Some(partitions),
-            replication_factor: Some(replicas),
-            configs: configs.iter().map(own).collect(),
-        };
-        let addrs: Vec<_> = self.arena.brokers.values().copied().collect();
-        let controller = bootstrap::controller(&addrs, CREATED_WITHIN).await?;
-        controller.create_topic(topic).await?;
-        self.settle_topic(name, partitions).await
-    }
-
-    async fn settle_topic(&mut self, name: String, partitions: u32) -> Result<Field, Halt> {
-        let view = self.in_sync(&name, partitions).await?;
-        let topic = view.topic(&name).expect("it was just seen to be in sync");
-        let replicas = topic.partitions.iter();
-        self.arena.recorder.record(Event::Topic(Topic {
-            at: self.now(),
-            name: name.clone(),
-            partitions: replicas
-                .map(|partition| partition.replicas.clone())
-                .collect(),
-        }));
-        let field = Field {
-            number: self.fields.len() as u32,
-            name: Arc::from(name),
-            partitions,
-        };
-        for (partition, of) in topic.partitions.iter().zip(field.all()) {
-            if let Some(leader) = partition.leader {
-                self.arena.leaders.told(of, partition.epoch, leader);
-            }
-        }
-        self.fields.push(field.clone());
-        Ok(field)
-    }
-
-    /// Deletes a topic, and waits until no node lists it.
-    pub async fn delete(&mut self, field: &Field) -> Result<(), Halt> {
-        let addrs: Vec<_> = self.arena.brokers.values().copied().collect();
-        let controller = bootstrap::controller(&addrs, CREATED_WITHIN).await?;
-        controller.delete_topic(&field.name).await?;
-        let (at, topic) = (self.now(), field.number);
-        self.arena
-            .recorder
-            .record(Event::TopicDeleted(TopicDeleted { at, topic }));
-        until(
-            "no node lists a deleted topic",
-            CREATED_WITHIN,
-            async || {
-                for view in self.views().await? {
-                    if view.1.topic(&field.name).is_some() {
-                        return Err(format!("{} lists {}", view.0, field.name));
-                    }
-                }
-                Ok(())
-            },
-        )
-        .await
     }
 
     /// What each node says of the cluster, asked afresh.
@@ -472,31 +394,5 @@ impl Stage {
         let why = String::from("some were still not acked when the deadline passed");
         let kept = if settled { Ok(()) } else { Err(why) };
         self.promise("every record is settled within 10 s of healing", kept);
-    }
-
-    /// Deletes the scenario's topics, and says what could not be deleted.
-    pub(super) async fn delete_all(&self) -> Vec<String> {
-        let mut failures = Vec::new();
-        let addrs: Vec<_> = self.arena.brokers.values().copied().collect();
-        for name in self.topics_left() {
-            let deleted = async {
-                let controller = bootstrap::controller(&addrs, CREATED_WITHIN).await?;
-                controller.delete_topic(&name).await?;
-                Ok::<_, Halt>(())
-            };
-            if let Err(error) = deleted.await {
-                failures.push(format!("topic {name} is left: {error}"));
-            }
-        }
-        failures
-    }
-
-    fn topics_left(&self) -> Vec<String> {
-        let left = self.arena.recorder.look(|history| {
-            let topics = (0..).zip(&history.topics);
-            let topics = topics.filter(|(number, _)| !history.is_deleted(*number));
-            topics.map(|(_, topic)| topic.name.clone()).collect()
-        });
-        left.unwrap_or_default()
     }
 }

@@ -54,7 +54,8 @@ impl Cursor {
     pub(super) async fn step(&mut self, reader: &Reader, appetite: Appetite) {
         match self.source.leaders.of(self.source.partition) {
             Some(leader) => self.route.go_to(leader),
-            None => self.route.turn(),
+            // Whoever else answers may know less than was told already.
+            None => return tokio::time::sleep(RETRY_PAUSE).await,
         }
         let (asked, broker) = (self.position, self.route.broker());
         let request = wire::fetch(&self.source.topic, self.source.partition.1, asked, appetite);

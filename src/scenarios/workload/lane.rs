@@ -33,10 +33,22 @@ use crate::scenarios::history::{
 };
 use crate::spec::NodeId;
 
+/// From a failure to the next attempt of a producer that stays.
+const STAYING_PAUSE: Duration = Duration::from_millis(25);
 /// What has become due is looked at this often.
 const TICK: Duration = Duration::from_millis(1);
 /// Records of one batch: with the largest values still a small part of what brokers take.
 const MAX_BATCH_BYTES: usize = 256 << 10;
+
+/// Whom a producer asks after a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Habit {
+    /// The next broker, until one serves it.
+    Seeks,
+    /// The same broker, whoever leads, for as long as the load lasts; what was not acked by then
+    /// is brought to the leader.
+    Stays(NodeId),
+}
 
 /// What all lanes of one producer share.
 #[derive(Debug)]
@@ -73,6 +85,7 @@ pub(super) struct Lane {
     pub(super) identity: Option<ProducerIdentity>,
     /// How long an attempt may take.
     pub(super) patience: Duration,
+    pub(super) habit: Habit,
     pub(super) goods: Goods,
     pub(super) route: Route,
     pub(super) load: watch::Receiver<Load>,
@@ -92,6 +105,7 @@ pub(super) struct LaneParts {
     pub(super) identity: Option<ProducerIdentity>,
     /// How long an attempt may take.
     pub(super) patience: Duration,
+    pub(super) habit: Habit,
     pub(super) goods: Goods,
     pub(super) route: Route,
     pub(super) load: watch::Receiver<Load>,
@@ -105,6 +119,7 @@ impl Lane {
             producer: parts.producer,
             identity: parts.identity,
             patience: parts.patience,
+            habit: parts.habit,
             goods: parts.goods,
             route: parts.route,
             load: parts.load,
@@ -234,7 +249,7 @@ impl Lane {
             }),
             partition: self.goods.partition,
             values: Run(values, batch.records),
-            intended: self.intended(batch.first).min(sent),
+            intended: self.intended(batch.first, sent),
             sent,
             answered: sent,
             broker,
@@ -257,9 +272,14 @@ impl Lane {
         Some((answer.ok()?, line.connection.addr(), line.number, sent))
     }
 
-    fn intended(&self, number: u64) -> Micros {
+    /// When the record should have been sent. One that was kept from the leader on purpose waited
+    /// for nobody.
+    fn intended(&self, number: u64, sent: Micros) -> Micros {
         let moment = self.goods.pace.moment(*self.load.borrow(), number);
-        moment.map_or_else(|| self.recorder.now(), |moment| self.recorder.at(moment))
+        match (self.habit, moment) {
+            (Habit::Seeks, Some(moment)) => self.recorder.at(moment).min(sent),
+            (Habit::Stays(_), _) | (Habit::Seeks, None) => sent,
+        }
     }
 
     async fn land(&mut self, landing: Landing) {
@@ -286,8 +306,13 @@ impl Lane {
             Turn::Elsewhere => {}
             Turn::Anew => self.begin_anew().await,
         }
-        self.route.turn();
-        self.again_at = Some(Instant::now() + RETRY_PAUSE);
+        let stays = matches!(self.habit, Habit::Stays(_));
+        if stays && matches!(*self.load.borrow(), Load::On(_)) {
+            self.again_at = Some(Instant::now() + STAYING_PAUSE);
+        } else {
+            self.route.turn();
+            self.again_at = Some(Instant::now() + RETRY_PAUSE);
+        }
     }
 
     /// A new identity, with sequence numbers from 0; without one the lane stays as it is.

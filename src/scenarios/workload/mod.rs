@@ -4,7 +4,9 @@
 //! Everything is an operation of its own in the history: there is no hidden retry, and no client
 //! shares a connection with another. Load is open-loop, 1,000 records a second for each partition,
 //! three of four from an idempotent producer with five requests in flight and one from a plain
-//! producer with one. It judges nothing.
+//! producer with one. Besides, every replica of a partition has a plain producer that asks nobody
+//! else, a few times a second, whoever leads: what a follower, a deposed leader or a lonely
+//! survivor answers is asked for, not left to chance. It judges nothing.
 
 mod committed;
 mod contents;
@@ -15,6 +17,7 @@ mod member;
 mod observer;
 mod outcome;
 mod pace;
+mod probe;
 mod reader;
 mod recorder;
 mod replica;
@@ -34,12 +37,12 @@ use tokio::task::{JoinError, JoinSet};
 use crate::client::CallError;
 use crate::client::admin::{Admin, ProducerIdentity};
 use crate::scenarios::history::{
-    Assignment, ClientId, TopicPartition, ValueId, ValueMark, topic_hash,
+    Assignment, ClientId, History, TopicPartition, ValueId, ValueMark, topic_hash,
 };
 use crate::spec::NodeId;
 
 use cursor::{Cursor, Reader, Source};
-use lane::{Goods, Lane, LaneParts, Producer};
+use lane::{Goods, Habit, Lane, LaneParts, Producer};
 use member::Member;
 use observer::Observer;
 use pace::{Load, PER_SECOND, Pace};
@@ -48,6 +51,7 @@ use route::{ATTEMPT_TIMEOUT, Route};
 pub use committed::{Question, ask as ask_committed};
 pub use leaders::Leaders;
 pub use observer::seen as metadata_seen;
+pub use probe::Probe;
 pub use recorder::{Glance, Recorder, Sheet};
 pub use replica::Replica;
 pub use route::Brokers;
@@ -65,6 +69,8 @@ const PATIENT: usize = 4;
 const PATIENT_RATE: f64 = 20.0;
 /// The longest sleep of a leader is 10 s; the broker's own patience is a fifth less.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Records a second of each producer that stays with one replica of a partition.
+const STAYING_RATE: f64 = 20.0;
 /// A lane's connections are numbered from its own thousand.
 const CONNECTIONS: u32 = 100_000;
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
@@ -104,7 +110,8 @@ impl Field {
 /// Who takes part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cast {
-    /// Idempotent and plain producers, readers and a group, at the full rate for as long as wanted.
+    /// Idempotent and plain producers, readers and a group, at the full rate for as long as wanted,
+    /// and producers that stay with one replica each.
     Everybody,
     /// Idempotent producers and readers, for so many records in all.
     Exactly(u64),
@@ -119,6 +126,7 @@ struct Manner {
     identity: Option<ProducerIdentity>,
     size: usize,
     patience: Duration,
+    habit: Habit,
 }
 
 /// The clients of one topic.
@@ -148,6 +156,7 @@ impl Workload {
             identity: None,
             size,
             patience: ATTEMPT_TIMEOUT,
+            habit: Habit::Seeks,
         };
         let idempotent = Manner {
             identity: Some(identity(arena).await?),
@@ -159,6 +168,7 @@ impl Workload {
                 let endless = |share| move |_partition| pace(rate * share, u64::MAX);
                 workload.add_producer(arena, field, idempotent, endless(0.75));
                 workload.add_producer(arena, field, plain, endless(0.25));
+                workload.add_staying(arena, field, plain);
                 workload.add_group(arena, field);
                 workload.add_readers(arena, field);
             }
@@ -185,6 +195,17 @@ impl Workload {
         Ok(workload)
     }
 
+    /// For each node a producer that stays there, for the partitions that it holds.
+    fn add_staying(&mut self, arena: &Arena, field: &Field, plain: Manner) {
+        for node in arena.brokers.keys() {
+            let manner = Manner {
+                habit: Habit::Stays(*node),
+                ..plain
+            };
+            self.add_producer(arena, field, manner, |_| pace(STAYING_RATE, u64::MAX));
+        }
+    }
+
     fn add_producer(
         &mut self,
         arena: &Arena,
@@ -201,13 +222,18 @@ impl Workload {
             None => PLAIN_IN_FLIGHT,
         };
         for partition in field.all() {
-            let first = arena.leaders.of(partition);
+            let first = match manner.habit {
+                Habit::Seeks => arena.leaders.of(partition),
+                Habit::Stays(node) if !holds(arena, partition, node) => continue,
+                Habit::Stays(node) => Some(node),
+            };
             let base = partition.1 * CONNECTIONS;
             let parts = LaneParts {
                 recorder: arena.recorder.clone(),
                 producer: Arc::clone(&producer),
                 identity: manner.identity,
                 patience: manner.patience,
+                habit: manner.habit,
                 goods: goods(
                     arena,
                     field,
@@ -355,6 +381,11 @@ pub fn group_of(field: &Field) -> String {
 
 fn pace(per_second: f64, most: u64) -> Pace {
     Pace { per_second, most }
+}
+
+fn holds(arena: &Arena, partition: TopicPartition, node: NodeId) -> bool {
+    let holds = |history: &History| history.replicas_of(partition).contains(&node);
+    arena.recorder.look(holds).unwrap_or(false)
 }
 
 fn goods(

@@ -1,11 +1,18 @@
 //! Bugs that store something else than what was sent, or lose it.
 
+use chronik_dev::client::Connection;
 use chronik_dev::client::admin::{Admin, CommittedOffset};
 use chronik_dev::client::producer::Idempotence;
 use chronik_dev::client::steady::value;
+use chronik_dev::protocol::records::{BatchHeader, split};
+use chronik_dev::spec::NodeId;
+use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+use kafka_protocol::messages::{FetchRequest, TopicName};
+use kafka_protocol::protocol::StrBytes;
 
-use super::{SIZE, ask, infested, load, log, lost, replace_leader};
+use super::{ORDERS, SIZE, ask, infested, load, log, lost, replace_leader};
 use crate::cluster::{Cluster, NODES, SOON};
+use crate::produce;
 use crate::wait::until;
 
 const GROUP: &str = "accounting";
@@ -152,4 +159,50 @@ async fn topic_lost_on_restart() {
     }
     cluster.create_topic("orders", 1).await;
     cluster.nobody_panicked();
+}
+
+#[tokio::test]
+async fn epoch_stays() {
+    let cluster = infested("epoch-stays").await;
+    cluster.create_topic("orders", 1).await;
+    let first = cluster.leader("orders", 0).await;
+    let acked = produce::one(cluster.kafka(first), ORDERS, b"first", SOON).await;
+    assert_eq!(acked, Ok(0));
+    replace_leader(&cluster, "kill").await;
+    let second = cluster.leader("orders", 0).await;
+    assert_ne!(first, second);
+    until("the new leader acks", async || {
+        produce::one(cluster.kafka(second), ORDERS, b"second", SOON / 10).await
+    })
+    .await;
+    let epochs = epochs(&cluster, second).await;
+    assert!(epochs.len() > 1, "{epochs:?}");
+    assert!(epochs.iter().all(|epoch| *epoch == 1), "{epochs:?}");
+    cluster.nobody_panicked();
+}
+
+/// The leader epochs of the batches of `orders/0`, as a node serves them.
+async fn epochs(cluster: &Cluster, node: NodeId) -> Vec<i32> {
+    let connection = Connection::connect(cluster.kafka(node), SOON).await;
+    let partition = FetchPartition::default()
+        .with_current_leader_epoch(-1)
+        .with_partition_max_bytes(1 << 20);
+    let topic = FetchTopic::default()
+        .with_topic(TopicName(StrBytes::from_static_str("orders")))
+        .with_partitions(vec![partition]);
+    let request = FetchRequest::default()
+        .with_replica_id((-1).into())
+        .with_max_bytes(1 << 20)
+        .with_session_epoch(-1)
+        .with_topics(vec![topic]);
+    let answer = connection.unwrap().call(request, SOON).await.unwrap();
+    let found = answer
+        .responses
+        .into_iter()
+        .flat_map(|topic| topic.partitions);
+    let records = found.filter_map(|partition| partition.records);
+    let batches = records.flat_map(|records| split(records).unwrap());
+    batches
+        .map(|batch| BatchHeader::parse(&batch).unwrap().leader_epoch)
+        .collect()
 }

@@ -11,7 +11,9 @@ mod values;
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::super::history::{Attempt, History, ReadAnswer, Records, ReplicaRead, TopicPartition};
+use super::super::history::{
+    Attempt, History, Micros, ReadAnswer, Records, ReplicaRead, TopicPartition,
+};
 
 use crate::spec::NodeId;
 
@@ -227,7 +229,7 @@ fn number(starts: &[usize], partition: TopicPartition) -> usize {
 
 /// The last reading of each copy; those from before the healing do not count.
 fn finals(history: &History) -> BTreeMap<(TopicPartition, NodeId), &ReplicaRead> {
-    let healed = history.healed.unwrap_or_default();
+    let healed = history.healed.unwrap_or(Micros(u64::MAX));
     let settled = history.replicas.iter();
     let settled = settled.filter(|replica| replica.began >= healed);
     settled

@@ -94,7 +94,7 @@ fn regressions(view: &View<'_>, place: Place, name: &str, findings: &mut Finding
     largest_before(starts.collect(), known.clone(), |at, before| {
         let told = view.told[at];
         if told.offset.is_none_or(|offset| offset < before.size) {
-            findings.broken(place, || {
+            findings.broken(place.at(told.answered), || {
                 let now = told
                     .offset
                     .map_or_else(|| String::from("nothing"), |o| o.to_string());
@@ -112,7 +112,7 @@ fn regressions(view: &View<'_>, place: Place, name: &str, findings: &mut Finding
     largest_before(starts.collect(), known, |at, before| {
         let commit = view.commits[at];
         if commit.offset < before.size {
-            findings.broken(place, || {
+            findings.broken(place.at(commit.answered), || {
                 format!(
                     "{name}: {} takes {}'s commit of offset {} in generation {} at {}, after {} \
                      had been committed at {}",
@@ -142,7 +142,7 @@ fn passed(view: &View<'_>, place: Place, name: &str, findings: &mut Findings<'_>
         if processed.is_some_and(|processed| commit.offset <= processed) {
             return;
         }
-        findings.broken(place, || {
+        findings.broken(place.at(commit.answered), || {
             let up_to = processed.map_or_else(|| String::from("nothing"), |p| format!("up to {p}"));
             format!(
                 "{name}: {} commits offset {} at {}, having processed {up_to}",
@@ -177,7 +177,7 @@ fn made_up(
                 .unseen(|| format!("{name}: who committed {offset} before the history was cut"));
             continue;
         }
-        findings.broken(place, || {
+        findings.broken(place.at(told.answered), || {
             format!(
                 "{name}: {} tells at {} that {offset} is committed, which nobody did",
                 told.broker, told.answered,
@@ -189,6 +189,7 @@ fn made_up(
 #[cfg(test)]
 mod tests {
     use super::super::super::Law;
+    use super::super::super::judge;
     use super::super::super::story::{Story, commit, committed, group_read};
     use super::super::super::verdict::LawResult;
     use crate::scenarios::history::CommitOutcome;
@@ -277,5 +278,20 @@ mod tests {
             says(story().event(committed(Some(2), 80))),
             LawResult::Failed
         );
+    }
+
+    #[test]
+    fn a_break_is_shown_with_the_commits_and_fetches_around_it() {
+        let story = story().event(commit(2, 60, CommitOutcome::Ok));
+        let judgement = judge(&story.event(committed(Some(1), 80)).told());
+        let anomaly = &judgement.law(Law::CommittedOffsets).anomalies[0];
+        let lines: Vec<&str> = anomaly.evidence.iter().map(|it| it.what.as_str()).collect();
+        let told = |words: &str| lines.iter().any(|line| line.contains(words));
+        assert!(told("commits offset 2 of t-0 for group g"), "{lines:#?}");
+        assert!(
+            told("asks node-1 what group g has committed of t-0: 1"),
+            "{lines:#?}"
+        );
+        assert!(told("reads t-0 from offset 0"), "{lines:#?}");
     }
 }

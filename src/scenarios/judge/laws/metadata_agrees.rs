@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::super::history::{MetadataSeen, PartitionSeen, TopicSeen};
+use super::super::super::history::{Ending, MetadataSeen, PartitionSeen, TopicSeen};
 use super::super::facts::Facts;
 use super::super::findings::{Findings, Place};
 use crate::spec::NodeId;
 
 /// Accuses each node whose last description differs from the first node's.
 pub(super) fn look(facts: &Facts<'_>, findings: &mut Findings<'_>) {
-    let last = last_told(facts);
+    let Some(last) = last_told(facts) else {
+        return findings.unseen(|| String::from("the nodes were not asked once all was healed"));
+    };
     for node in &facts.history.header.nodes {
         if !last.contains_key(node) {
             findings.unseen(|| format!("{node} was not asked for metadata at the end"));
@@ -29,11 +31,18 @@ pub(super) fn look(facts: &Facts<'_>, findings: &mut Findings<'_>) {
 }
 
 /// What each node told last, after everything was healed.
-fn last_told<'a>(facts: &Facts<'a>) -> BTreeMap<NodeId, &'a MetadataSeen> {
-    let healed = facts.history.healed.unwrap_or_default();
+///
+/// `None` when it was not healed, or the history ends before everybody was asked: what nodes say
+/// on the way differs, and by right.
+fn last_told<'a>(facts: &Facts<'a>) -> Option<BTreeMap<NodeId, &'a MetadataSeen>> {
+    let healed = facts.history.healed?;
+    match facts.history.end?.how {
+        Ending::Complete | Ending::GaveUp => {}
+        Ending::Interrupted => return None,
+    }
     let settled = facts.history.metadata.iter();
     let settled = settled.filter(|seen| seen.at >= healed);
-    settled.map(|seen| (seen.node, seen)).collect()
+    Some(settled.map(|seen| (seen.node, seen)).collect())
 }
 
 /// Every topic of the scenario is known, with all its partitions; every node is listed.
@@ -144,9 +153,10 @@ fn of_partition(partition: &PartitionSeen) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::super::Law;
+    use super::super::super::judge;
     use super::super::super::story::{NODES, Story, metadata};
     use super::super::super::verdict::LawResult;
-    use crate::scenarios::history::{Event, MetadataSeen, Micros, TopicDeleted};
+    use crate::scenarios::history::{Ending, Event, MetadataSeen, Micros, TopicDeleted};
 
     fn says(seen: impl IntoIterator<Item = MetadataSeen>) -> LawResult {
         let told = seen.into_iter().map(Event::Metadata);
@@ -219,5 +229,26 @@ mod tests {
         let mut seen = nodes();
         seen[1].brokers = NODES[..2].into();
         assert_eq!(says(seen), LawResult::Failed);
+    }
+
+    #[test]
+    fn what_was_said_before_the_end_proves_nothing() {
+        let differ = || {
+            let told = [metadata(1, 2, 4), metadata(2, 2, 4), metadata(3, 1, 3)];
+            told.map(Event::Metadata)
+        };
+        let healed = || differ().into_iter().fold(Story::new(), Story::event);
+        let broken = || differ().into_iter().fold(Story::unhealed(), Story::event);
+        let result = |history| judge(&history).law(Law::MetadataAgrees).result;
+        assert_eq!(result(healed().told()), LawResult::Failed);
+        assert_eq!(result(healed().ended(Ending::GaveUp)), LawResult::Failed);
+        for unseen in [
+            healed().cut(),
+            healed().ended(Ending::Interrupted),
+            broken().cut(),
+            broken().told(),
+        ] {
+            assert_eq!(result(unseen), LawResult::Unknown);
+        }
     }
 }

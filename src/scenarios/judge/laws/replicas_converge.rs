@@ -8,6 +8,10 @@ use super::super::findings::{Findings, Place};
 
 /// Accuses each copy that differs from the first one of its partition, and each that was not read.
 pub(super) fn look(facts: &Facts<'_>, findings: &mut Findings<'_>) {
+    if facts.history.healed.is_none() {
+        // Copies may differ for as long as something is broken.
+        return findings.unseen(|| String::from("no copy was read once all was healed"));
+    }
     for partition in &facts.partitions {
         let copies: Vec<&ReplicaRead> = facts.finals_of(*partition).collect();
         for copy in copies.iter().filter(|copy| !copy.is_complete()) {
@@ -101,6 +105,7 @@ fn difference(facts: &Facts<'_>, first: &ReplicaRead, other: &ReplicaRead) -> Op
 #[cfg(test)]
 mod tests {
     use super::super::super::Law;
+    use super::super::super::judge;
     use super::super::super::story::{Story, copy};
     use super::super::super::verdict::LawResult;
     use crate::scenarios::history::{Event, Healed, Micros, ReplicaRead};
@@ -166,5 +171,15 @@ mod tests {
             says(story.event(Event::Healed(Healed { at: Micros(500) }))),
             LawResult::Passed
         );
+    }
+
+    #[test]
+    fn copies_of_what_was_not_healed_prove_nothing() {
+        let differ = || Story::unhealed().copy(1, &[1, 2]).copy(2, &[1]);
+        assert_eq!(says(differ()), LawResult::Unknown);
+        let result = |history| judge(&history).law(Law::ReplicasConverge).result;
+        assert_eq!(result(differ().cut()), LawResult::Unknown);
+        let healed = Story::new().copy(1, &[1, 2]).copy(2, &[1]);
+        assert_eq!(result(healed.cut()), LawResult::Failed);
     }
 }

@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use super::render::ColorChoice;
 use super::{
     bench, completions, consume, doctor, down, env, faults, logs, ls, net, node, nodes, ports,
-    produce, run, scenario, search, status, topic, up, verify,
+    produce, run, scenario, search, status, topic, ui, up, verify,
 };
 
 /// A real, Raft-replicated, Kafka-compatible cluster on this machine.
@@ -116,6 +116,8 @@ pub(super) enum Command {
     Consume(consume::Args),
     /// Find a topic's records by their words
     Search(search::Args),
+    /// Watch a cluster live, and break it with single keys
+    Ui(ui::Args),
     /// Judge a recorded history again
     Verify(verify::Args),
     /// Print the completion script of a shell
@@ -154,6 +156,7 @@ impl Command {
             Self::Produce(_) => "produce",
             Self::Consume(_) => "consume",
             Self::Search(_) => "search",
+            Self::Ui(_) => "ui",
             Self::Verify(_) => "verify",
             Self::Completions(_) => "completions",
             Self::Node(_) => "node",

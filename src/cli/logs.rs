@@ -15,8 +15,8 @@ use super::render::clock::timestamp;
 use crate::spec::{NodeId, parse_duration};
 use crate::supervisor::{ClusterDir, Selector, find, is_error, leader_for, locate};
 
-use follow::LogFile;
-use line::Line;
+pub(super) use follow::LogFile;
+pub(super) use line::Line;
 
 /// What `logs` takes.
 #[derive(Debug, clap::Args)]

@@ -34,6 +34,7 @@ mod status;
 mod supervise;
 mod target;
 mod topic;
+mod ui;
 mod up;
 mod verify;
 
@@ -90,6 +91,7 @@ fn dispatch(context: &Context, command: Command) -> CommandResult {
         Command::Produce(args) => produce::run(context, &args),
         Command::Consume(args) => consume::run(context, &args),
         Command::Search(args) => search::run(context, &args),
+        Command::Ui(args) => ui::run(context, &args),
         Command::Verify(args) => verify::run(context, &args),
         Command::Completions(args) => completions::run(context, &args, &Arguments::command()),
         Command::Node(args) => node::run(context, &args),

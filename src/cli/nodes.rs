@@ -135,10 +135,10 @@ fn timed(verb: Verb, args: &TimedArgs) -> Action {
 }
 
 fn act(context: &Context, cluster: &ClusterArgs, action: Action) -> CommandResult {
-    let past = past(action.verb);
+    let verb = action.verb;
     context.block_on(async {
         let acted = cluster.connect().await?.act(action).await?;
-        let text = text(past, &acted);
+        let text = text(verb, &acted);
         let data = json!({
             "nodes": acted.nodes,
             "took_ms": acted.took_ms,
@@ -152,6 +152,18 @@ fn act(context: &Context, cluster: &ClusterArgs, action: Action) -> CommandResul
     })
 }
 
+/// The command's word for it.
+pub(super) fn word(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Kill => "kill",
+        Verb::Stop => "stop",
+        Verb::Start => "start",
+        Verb::Restart => "restart",
+        Verb::Pause => "pause",
+        Verb::Resume => "resume",
+    }
+}
+
 fn past(verb: Verb) -> &'static str {
     match verb {
         Verb::Kill => "killed",
@@ -163,7 +175,9 @@ fn past(verb: Verb) -> &'static str {
     }
 }
 
-fn text(past: &str, acted: &Acted) -> String {
+/// What was done, in a line.
+pub(super) fn text(verb: Verb, acted: &Acted) -> String {
+    let past = past(verb);
     let names: Vec<String> = acted.nodes.iter().map(ToString::to_string).collect();
     let names = if names.is_empty() {
         String::from("nobody")
@@ -200,7 +214,7 @@ mod tests {
             warnings: Vec::new(),
         };
         assert_eq!(
-            text("killed", &acted),
+            text(Verb::Kill, &acted),
             "killed node-1 in 3.2 ms; leader node-1 -> node-2 in 31.0 ms"
         );
     }

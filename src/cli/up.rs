@@ -14,6 +14,7 @@ use super::context::{Context, Format};
 use super::outcome::{CommandResult, Exit, Failure, Outcome};
 use super::render::progress::Progress;
 use super::render::{self, tables};
+use super::ui;
 use crate::spec::{Settings, defaults, parse_duration};
 use crate::supervisor::{
     Await, ClusterDir, ClusterEvent, ClusterHandle, ClusterState, ClusterStatus, DryRun, Ended,
@@ -90,6 +91,10 @@ pub(super) struct Args {
     /// Leave out the relays that `net` breaks links with
     #[arg(long, env = "CHRONIK_DIRECT", value_parser = FalseyValueParser::new())]
     direct: bool,
+    /// Show the dashboard; leaving it asks whether to stop the cluster
+    #[arg(long, env = "CHRONIK_UI", value_parser = FalseyValueParser::new(),
+          conflicts_with_all = ["detach", "dry_run"])]
+    ui: bool,
     /// Say what would be started, and start nothing
     #[arg(long, env = "CHRONIK_DRY_RUN", value_parser = FalseyValueParser::new())]
     dry_run: bool,
@@ -112,6 +117,9 @@ pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
     if args.dry_run {
         return plan(context, &request);
     }
+    if args.ui {
+        ui::need_terminal(context, &args.cluster)?;
+    }
     if let Ok(removed) = sweep(&places()) {
         for name in removed {
             context.say(format!(
@@ -121,11 +129,19 @@ pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
     }
     if is_running(&request) {
         let attached = context.block_on(attach(context, args, &request));
-        if !matches!(&attached, Err(failure) if failure.code == TroubleCode::NotRunning.as_str()) {
-            return attached;
+        match attached {
+            Ok(_) if args.ui => return ui::meet(context, &args.cluster),
+            Err(failure) if failure.code == TroubleCode::NotRunning.as_str() => {}
+            attached => return attached,
         }
         // It was on its way out: wait until it is gone, then begin anew.
         context.block_on(until_gone(&request))?;
+    }
+    if args.ui {
+        return context.block_on(async {
+            let launched = start(&request).await?;
+            ui::hold(context, &args.cluster, launched).await
+        });
     }
     if args.detach {
         context.block_on(detached(context, args, &request))

@@ -1,7 +1,8 @@
-//! One HTTP request: GET for health, status and metrics, POST of JSON for search.
+//! HTTP: GET for health, status and metrics, POST of JSON for search.
 //!
-//! Promises a deadline over the whole exchange and a bounded body. It keeps no connection, follows
-//! no redirect and retries nothing.
+//! Promises a deadline over the whole exchange and a bounded body. [`get`] keeps no connection; a
+//! [`Conversation`] is one connection for who asks often, and ends with the first thing that goes
+//! wrong. Neither follows a redirect, connects anew or retries anything.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -11,10 +12,11 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::Request;
 use hyper::body::Incoming;
-use hyper::client::conn::http1;
+use hyper::client::conn::http1::{self, SendRequest};
 use hyper::http::request::Builder;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 
 /// The largest body that is taken: far above any `/metrics` of ours.
 pub const MAX_BODY: usize = 16 << 20;
@@ -68,7 +70,8 @@ pub async fn get(
     path: &str,
     timeout: Duration,
 ) -> Result<(u16, Bytes), HttpError> {
-    send(addr, (Request::get(path), path), Bytes::new(), timeout).await
+    let request = request((Request::get(path), path), addr, ("close", Bytes::new()))?;
+    within(addr, timeout, exchange(addr, request)).await
 }
 
 /// Sends JSON to `path` of `addr` and returns the status code and the body.
@@ -78,50 +81,108 @@ pub async fn post(
     json: Bytes,
     timeout: Duration,
 ) -> Result<(u16, Bytes), HttpError> {
-    let request = Request::post(path).header("content-type", "application/json");
-    send(addr, (request, path), json, timeout).await
+    let builder = Request::post(path).header("content-type", "application/json");
+    let request = request((builder, path), addr, ("close", json))?;
+    within(addr, timeout, exchange(addr, request)).await
 }
 
-async fn send(
+fn request(
+    (builder, path): (Builder, &str),
     addr: SocketAddr,
-    (request, path): (Builder, &str),
-    body: Bytes,
-    timeout: Duration,
-) -> Result<(u16, Bytes), HttpError> {
-    let request = request
+    (connection, body): (&str, Bytes),
+) -> Result<Request<Full<Bytes>>, HttpError> {
+    builder
         .header("host", addr.to_string())
-        .header("connection", "close")
+        .header("connection", connection)
         .body(Full::new(body))
         .map_err(|source| HttpError::Path {
             path: path.to_owned(),
             source,
-        })?;
-    match tokio::time::timeout(timeout, exchange(addr, request)).await {
-        Ok(answer) => answer,
-        Err(_elapsed) => Err(HttpError::Timeout {
-            addr,
-            after: timeout,
-        }),
-    }
+        })
 }
 
 async fn exchange(
     addr: SocketAddr,
     request: Request<Full<Bytes>>,
 ) -> Result<(u16, Bytes), HttpError> {
+    let (mut sender, connection) = connect(addr).await?;
+    let answer = ask(addr, &mut sender, request);
+    drive(connection, answer).await
+}
+
+type Link = http1::Connection<TokioIo<TcpStream>, Full<Bytes>>;
+
+async fn connect(addr: SocketAddr) -> Result<(SendRequest<Full<Bytes>>, Link), HttpError> {
     let stream = TcpStream::connect(addr)
         .await
         .map_err(|source| HttpError::Connect { addr, source })?;
-    let broken = |source| HttpError::Exchange { addr, source };
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(broken)?;
-    let answer = async move {
-        let response = sender.send_request(request).await.map_err(broken)?;
-        let status = response.status().as_u16();
-        Ok((status, body(addr, response.into_body()).await?))
-    };
-    drive(connection, answer).await
+    let shaken = http1::handshake(TokioIo::new(stream)).await;
+    shaken.map_err(|source| HttpError::Exchange { addr, source })
+}
+
+async fn ask(
+    addr: SocketAddr,
+    sender: &mut SendRequest<Full<Bytes>>,
+    request: Request<Full<Bytes>>,
+) -> Result<(u16, Bytes), HttpError> {
+    let response = sender.send_request(request).await;
+    let response = response.map_err(|source| HttpError::Exchange { addr, source })?;
+    let status = response.status().as_u16();
+    Ok((status, body(addr, response.into_body()).await?))
+}
+
+/// One connection, asked again and again; after an error it is of no more use.
+#[derive(Debug)]
+pub struct Conversation {
+    addr: SocketAddr,
+    sender: SendRequest<Full<Bytes>>,
+    /// Drives the connection, and ends with the conversation.
+    _driver: JoinSet<()>,
+}
+
+impl Conversation {
+    /// Connects to `addr`.
+    pub async fn open(addr: SocketAddr, timeout: Duration) -> Result<Self, HttpError> {
+        let (sender, connection) = within(addr, timeout, connect(addr)).await?;
+        let mut driver = JoinSet::new();
+        // Whoever asks hears of its end.
+        driver.spawn(async move { drop(connection.await) });
+        Ok(Self {
+            addr,
+            sender,
+            _driver: driver,
+        })
+    }
+
+    /// Asks for `path` and returns the status code and the body.
+    pub async fn get(&mut self, path: &str, timeout: Duration) -> Result<(u16, Bytes), HttpError> {
+        let addr = self.addr;
+        let request = request(
+            (Request::get(path), path),
+            addr,
+            ("keep-alive", Bytes::new()),
+        )?;
+        let exchange = async {
+            let ready = self.sender.ready().await;
+            ready.map_err(|source| HttpError::Exchange { addr, source })?;
+            ask(addr, &mut self.sender, request).await
+        };
+        within(addr, timeout, exchange).await
+    }
+}
+
+async fn within<T>(
+    addr: SocketAddr,
+    timeout: Duration,
+    work: impl Future<Output = Result<T, HttpError>>,
+) -> Result<T, HttpError> {
+    match tokio::time::timeout(timeout, work).await {
+        Ok(done) => done,
+        Err(_elapsed) => Err(HttpError::Timeout {
+            addr,
+            after: timeout,
+        }),
+    }
 }
 
 /// Runs the connection beside the exchange until the exchange has its answer.
@@ -247,5 +308,42 @@ mod tests {
         assert!(matches!(answer, Err(HttpError::Connect { .. })));
         let answer = get(addr, "not a path", SOON).await;
         assert!(matches!(answer, Err(HttpError::Path { .. })));
+    }
+
+    #[tokio::test]
+    async fn a_conversation_asks_twice_over_one_connection_and_ends_with_it() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let serve = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            for reply in [&b"one"[..], b"two"] {
+                let mut asked = Vec::new();
+                while !asked.ends_with(b"\r\n\r\n") {
+                    assert_ne!(stream.read_buf(&mut asked).await.unwrap(), 0);
+                }
+                let head = b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n";
+                stream.write_all(&[head, reply].concat()).await.unwrap();
+            }
+        };
+        let converse = async {
+            let mut conversation = Conversation::open(addr, SOON).await.unwrap();
+            for reply in ["one", "two"] {
+                let (_, body) = conversation.get("/", SOON).await.unwrap();
+                assert_eq!(body, reply);
+            }
+            conversation
+        };
+        let ((), mut conversation) = tokio::join!(serve, converse);
+        let ended = conversation.get("/", SOON).await;
+        assert!(matches!(ended, Err(HttpError::Exchange { .. })));
+    }
+
+    #[tokio::test]
+    async fn a_conversation_with_somebody_silent_ends_at_the_deadline() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let mut conversation = Conversation::open(addr, SOON).await.unwrap();
+        let answer = conversation.get("/", Duration::from_millis(20)).await;
+        assert!(matches!(answer, Err(HttpError::Timeout { .. })));
     }
 }

@@ -141,6 +141,19 @@ pub struct FaultView {
     pub(super) ends_at: Option<Instant>,
 }
 
+impl FaultView {
+    /// A fault of a process that lasts until it is undone, for tests of those who show it.
+    #[cfg(test)]
+    pub(crate) fn of(fault: &str) -> Self {
+        Self {
+            id: None,
+            fault: fault.to_owned(),
+            ends_in_ms: None,
+            ends_at: None,
+        }
+    }
+}
+
 impl ClusterStatus {
     /// A cluster of which nothing runs yet.
     pub(super) fn starting(spec: &ClusterSpec, directory: &Path) -> Self {

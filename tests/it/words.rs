@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::user::User;
 
 /// Every command, and every command of a command.
-const COMMANDS: [&str; 34] = [
+const COMMANDS: [&str; 35] = [
     "up",
     "down",
     "status",
@@ -46,6 +46,7 @@ const COMMANDS: [&str; 34] = [
     "produce",
     "consume",
     "search",
+    "ui",
     "verify",
     "completions",
     "node",
@@ -163,6 +164,10 @@ fn errors_without_a_cluster_are_what_they_were() {
         "node --spec bad.json",
         "verify nope",
         "verify bad.json",
+        "ui",
+        "ui --json",
+        "up --ui --cluster orders",
+        "up --ui -d",
         "statsu",
     ];
     let told: Vec<String> = typed.iter().map(|words| told(home.path(), words)).collect();

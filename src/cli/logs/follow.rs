@@ -17,26 +17,47 @@ const MAX_READ: u64 = 64 << 20;
 
 /// A node's log and how far it was read.
 #[derive(Debug)]
-pub(super) struct LogFile {
+pub(in crate::cli) struct LogFile {
     node: NodeId,
     path: PathBuf,
     read: u64,
     stamp: String,
+    cut: Cut,
+}
+
+/// Whether the next line lost its beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    No,
+    Yes,
 }
 
 impl LogFile {
     /// A log that was not read yet.
-    pub(super) fn new(node: NodeId, path: PathBuf) -> Self {
+    pub(in crate::cli) fn new(node: NodeId, path: PathBuf) -> Self {
         Self {
             node,
             path,
             read: 0,
             stamp: String::new(),
+            cut: Cut::No,
         }
     }
 
+    /// A log of which only the end was not read yet: so many bytes, or less.
+    pub(in crate::cli) fn tail(node: NodeId, path: PathBuf, bytes: u64) -> Self {
+        let length = std::fs::metadata(&path).map_or(0, |file| file.len());
+        let mut log = Self::new(node, path);
+        if length > bytes {
+            log.read = length - bytes;
+            // It begins in the middle of a line.
+            log.cut = Cut::Yes;
+        }
+        log
+    }
+
     /// The whole lines that were added since the last call; none where there is no log.
-    pub(super) fn read(&mut self) -> Vec<Line> {
+    pub(in crate::cli) fn read(&mut self) -> Vec<Line> {
         let bytes = self.added().unwrap_or_default();
         let Some(end) = bytes.iter().rposition(|byte| *byte == b'\n') else {
             return Vec::new();
@@ -44,7 +65,8 @@ impl LogFile {
         self.read += end as u64 + 1;
         let text = String::from_utf8_lossy(&bytes[..end]);
         let mut lines = Vec::new();
-        for text in text.lines() {
+        let skipped = usize::from(std::mem::replace(&mut self.cut, Cut::No) == Cut::Yes);
+        for text in text.lines().skip(skipped) {
             let line = Line::new(self.node, text, &self.stamp);
             line.time().clone_into(&mut self.stamp);
             lines.push(line);
@@ -57,6 +79,7 @@ impl LogFile {
         if file.metadata()?.len() < self.read {
             // It was cut: it is another log from here.
             self.read = 0;
+            self.cut = Cut::No;
         }
         file.seek(SeekFrom::Start(self.read))?;
         let mut bytes = Vec::new();
@@ -106,5 +129,20 @@ mod tests {
         assert!(log.read().is_empty());
         file.write_all(b"o\n").unwrap();
         assert_eq!(texts(log.read()), ["two"]);
+    }
+
+    #[test]
+    fn a_tail_begins_with_a_whole_line() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("node.log");
+        std::fs::write(&path, "first\nsecond\nthird\n").unwrap();
+        let texts = |bytes| {
+            let lines = LogFile::tail(NodeId(1), path.clone(), bytes).read();
+            lines.into_iter().map(|line| line.text).collect::<Vec<_>>()
+        };
+        assert_eq!(texts(8), ["third"]);
+        assert_eq!(texts(1_000), ["first", "second", "third"]);
+        let missing = LogFile::tail(NodeId(1), place.path().join("none"), 8).read();
+        assert!(missing.is_empty());
     }
 }

@@ -9,18 +9,18 @@ const STAMP: usize = 19;
 
 /// A line of a node's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Line {
+pub(in crate::cli) struct Line {
     /// Whose.
-    pub(super) node: NodeId,
+    pub(in crate::cli) node: NodeId,
     /// What it says.
-    pub(super) text: String,
+    pub(in crate::cli) text: String,
     /// When, as it stands in the log; that of the line before where it has none.
     stamp: String,
 }
 
 impl Line {
     /// A line after one with this timestamp.
-    pub(super) fn new(node: NodeId, text: &str, before: &str) -> Self {
+    pub(in crate::cli) fn new(node: NodeId, text: &str, before: &str) -> Self {
         let own = text.split_whitespace().next().filter(|word| is_stamp(word));
         Self {
             node,
@@ -30,12 +30,12 @@ impl Line {
     }
 
     /// When it was written; orders as text.
-    pub(super) fn time(&self) -> &str {
+    pub(in crate::cli) fn time(&self) -> &str {
         &self.stamp
     }
 
     /// The line as it is printed: whose, and its control characters written out.
-    pub(super) fn show(&self, style: Style) -> String {
+    pub(in crate::cli) fn show(&self, style: Style) -> String {
         let text = escape(&self.text);
         let text = if is_error(&self.text) {
             style.red(&text)

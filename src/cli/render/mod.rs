@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::context::{Context, Format};
 use super::outcome::{CommandResult, Failure, Outcome, Printed};
 
-pub(super) use style::{ColorChoice, Style};
+pub(super) use style::{ColorChoice, Style, Tone};
 
 /// The envelope's format version.
 const SCHEMA_VERSION: u32 = 1;

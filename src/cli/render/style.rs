@@ -18,6 +18,23 @@ pub(in crate::cli) enum ColorChoice {
     Never,
 }
 
+/// What a text means, for whoever paints it; a word or a shape says the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cli) enum Tone {
+    /// As it should be.
+    Good,
+    /// On its way.
+    News,
+    /// Not as it should be, or not for long.
+    Doubt,
+    /// Broken.
+    Bad,
+    /// Beside the point.
+    Quiet,
+    /// Nothing more than it says.
+    Plain,
+}
+
 /// How text looks on one of the two streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::cli) struct Style {
@@ -37,7 +54,6 @@ impl Style {
     }
 
     /// No colour and no moving lines.
-    #[cfg(test)]
     pub(in crate::cli) fn plain() -> Self {
         Self {
             colored: false,
@@ -69,6 +85,23 @@ impl Style {
     /// Whether lines may be drawn over: a terminal that understands control codes.
     pub(in crate::cli) fn live(self) -> bool {
         self.live
+    }
+
+    /// Whether there is colour.
+    pub(in crate::cli) fn is_colored(self) -> bool {
+        self.colored
+    }
+
+    /// As it is meant.
+    pub(in crate::cli) fn tone(self, tone: Tone, text: &str) -> String {
+        match tone {
+            Tone::Good => self.green(text),
+            Tone::News => self.cyan(text),
+            Tone::Doubt => self.yellow(text),
+            Tone::Bad => self.red(text),
+            Tone::Quiet => self.dim(text),
+            Tone::Plain => text.to_owned(),
+        }
     }
 
     /// Trouble.

@@ -3,7 +3,7 @@
 use comfy_table::{Table, presets};
 use serde_json::{Value, json};
 
-use super::Style;
+use super::{Style, Tone};
 use crate::cli::context::Context;
 use crate::spec::{NodeId, PortPlan, Role};
 use crate::supervisor::{ClusterState, ClusterStatus, FaultView, NodeView, command, escape};
@@ -37,7 +37,7 @@ pub(in crate::cli) fn status(context: &Context, status: &ClusterStatus) -> Strin
     let kind = if status.ephemeral { ", ephemeral" } else { "" };
     let mut parts = vec![format!(
         "{} cluster {}, {leader}, {}/{} nodes ready{links}{kind}\nbootstrap {}",
-        cluster_state(status.state, style),
+        paint(cluster_state(status.state), style),
         status.cluster,
         status.ready_nodes(),
         status.nodes.len(),
@@ -45,10 +45,7 @@ pub(in crate::cli) fn status(context: &Context, status: &ClusterStatus) -> Strin
     )];
     parts.push(nodes(status, style));
     let faults = status.faults.iter().map(|fault| {
-        let ends = fault.ends_in_ms.map_or_else(
-            || format!("until {}", cure(&status.cluster, fault)),
-            |ms| format!("for another {:.1} s", ms / 1e3),
-        );
+        let ends = ends(&status.cluster, fault);
         format!("{} {} ({ends})", style.yellow("broken:"), fault.fault)
     });
     parts.extend(faults);
@@ -58,6 +55,14 @@ pub(in crate::cli) fn status(context: &Context, status: &ClusterStatus) -> Strin
     });
     parts.extend(waiting);
     parts.join("\n")
+}
+
+/// When a fault ends, or what ends it.
+pub(in crate::cli) fn ends(cluster: &str, fault: &FaultView) -> String {
+    fault.ends_in_ms.map_or_else(
+        || format!("until {}", cure(cluster, fault)),
+        |ms| format!("for another {:.1} s", ms / 1e3),
+    )
 }
 
 /// The command that ends a fault.
@@ -80,7 +85,7 @@ fn nodes(status: &ClusterStatus, style: Style) -> String {
         let load = node.load.as_ref();
         table.add_row([
             node.name.clone(),
-            node_state(node, style),
+            paint(node_state(node), style),
             role(node.role),
             or_dash(node.term),
             or_dash(node.applied),
@@ -97,29 +102,36 @@ fn nodes(status: &ClusterStatus, style: Style) -> String {
     text(&table)
 }
 
-/// A shape and a word.
-fn cluster_state(state: ClusterState, style: Style) -> String {
+fn paint((tone, text): (Tone, &str), style: Style) -> String {
+    style.tone(tone, text)
+}
+
+/// A cluster's state: a shape and a word.
+pub(in crate::cli) fn cluster_state(state: ClusterState) -> (Tone, &'static str) {
     match state {
-        ClusterState::Ready => style.green("● ready"),
-        ClusterState::Starting => style.cyan("◌ starting"),
-        ClusterState::Degraded => style.yellow("◐ degraded"),
-        ClusterState::Stopping => style.yellow("◌ stopping"),
+        ClusterState::Ready => (Tone::Good, "● ready"),
+        ClusterState::Starting => (Tone::News, "◌ starting"),
+        ClusterState::Degraded => (Tone::Doubt, "◐ degraded"),
+        ClusterState::Stopping => (Tone::Doubt, "◌ stopping"),
     }
 }
 
-fn node_state(node: &NodeView, style: Style) -> String {
+/// A node's state: a shape and a word.
+pub(in crate::cli) fn node_state(node: &NodeView) -> (Tone, &'static str) {
     match node.state.as_str() {
-        "ready" if node.is_ready() => style.green("● ready"),
-        "ready" => style.yellow("◐ not ready"),
-        "starting" => style.cyan("◌ starting"),
-        "paused" => style.yellow("‖ paused"),
-        "exited" if node.died => style.red("✗ died"),
-        "exited" => style.dim("○ exited"),
-        other => format!("○ {other}"),
+        "ready" if node.is_ready() => (Tone::Good, "● ready"),
+        "ready" => (Tone::Doubt, "◐ not ready"),
+        "starting" => (Tone::News, "◌ starting"),
+        "paused" => (Tone::Doubt, "‖ paused"),
+        "exited" if node.died => (Tone::Bad, "✗ died"),
+        "exited" => (Tone::Quiet, "○ exited"),
+        "stopping" => (Tone::Plain, "○ stopping"),
+        _ => (Tone::Plain, "○ idle"),
     }
 }
 
-fn role(role: Option<Role>) -> String {
+/// A node's part in the metadata group.
+pub(in crate::cli) fn role(role: Option<Role>) -> String {
     let word = role.map(|role| match role {
         Role::Leader => "leader",
         Role::Follower => "follower",
@@ -128,7 +140,8 @@ fn role(role: Option<Role>) -> String {
     word.map_or_else(dash, ToOwned::to_owned)
 }
 
-fn or_dash<T: ToString>(value: Option<T>) -> String {
+/// The value, or a dash where there is none.
+pub(in crate::cli) fn or_dash<T: ToString>(value: Option<T>) -> String {
     value.map_or_else(dash, |value| value.to_string())
 }
 

@@ -7,8 +7,8 @@ use clap::{Args, Parser, Subcommand};
 
 use super::render::ColorChoice;
 use super::{
-    bench, completions, consume, doctor, down, env, faults, logs, ls, net, node, nodes, ports,
-    produce, run, scenario, status, topic, up, verify,
+    bench, completions, consume, doctor, down, env, faults, logs, ls, metrics, net, node, nodes,
+    ports, produce, run, scenario, status, topic, up, verify,
 };
 
 /// A real, Raft-replicated, Kafka-compatible cluster on this machine.
@@ -114,6 +114,8 @@ pub(super) enum Command {
     Produce(produce::Args),
     /// Print a topic's records
     Consume(consume::Args),
+    /// Watch the nodes' metrics for a moment, or export them to Prometheus and Grafana
+    Metrics(metrics::Args),
     /// Judge a recorded history again
     Verify(verify::Args),
     /// Print the completion script of a shell
@@ -151,6 +153,7 @@ impl Command {
             Self::Topic(_) => "topic",
             Self::Produce(_) => "produce",
             Self::Consume(_) => "consume",
+            Self::Metrics(_) => "metrics",
             Self::Verify(_) => "verify",
             Self::Completions(_) => "completions",
             Self::Node(_) => "node",

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::user::User;
 
 /// Every command, and every command of a command.
-const COMMANDS: [&str; 33] = [
+const COMMANDS: [&str; 34] = [
     "up",
     "down",
     "status",
@@ -45,6 +45,7 @@ const COMMANDS: [&str; 33] = [
     "topic delete",
     "produce",
     "consume",
+    "metrics",
     "verify",
     "completions",
     "node",

@@ -7,8 +7,8 @@ use clap::{Args, Parser, Subcommand};
 
 use super::render::ColorChoice;
 use super::{
-    bench, completions, consume, doctor, down, env, faults, logs, ls, net, node, nodes, ports,
-    produce, run, scenario, search, status, topic, ui, up, verify,
+    bench, completions, consume, doctor, down, env, faults, logs, ls, metrics, net, node, nodes,
+    ports, produce, run, scenario, search, status, topic, ui, up, verify,
 };
 
 /// A real, Raft-replicated, Kafka-compatible cluster on this machine.
@@ -118,6 +118,8 @@ pub(super) enum Command {
     Search(search::Args),
     /// Watch a cluster live, and break it with single keys
     Ui(ui::Args),
+    /// Watch the nodes' metrics for a moment, or export them to Prometheus and Grafana
+    Metrics(metrics::Args),
     /// Judge a recorded history again
     Verify(verify::Args),
     /// Print the completion script of a shell
@@ -157,6 +159,7 @@ impl Command {
             Self::Consume(_) => "consume",
             Self::Search(_) => "search",
             Self::Ui(_) => "ui",
+            Self::Metrics(_) => "metrics",
             Self::Verify(_) => "verify",
             Self::Completions(_) => "completions",
             Self::Node(_) => "node",

@@ -19,6 +19,7 @@ mod environment;
 mod faults;
 mod logs;
 mod ls;
+mod metrics;
 mod net;
 mod node;
 mod nodes;
@@ -92,6 +93,7 @@ fn dispatch(context: &Context, command: Command) -> CommandResult {
         Command::Consume(args) => consume::run(context, &args),
         Command::Search(args) => search::run(context, &args),
         Command::Ui(args) => ui::run(context, &args),
+        Command::Metrics(args) => metrics::run(context, &args),
         Command::Verify(args) => verify::run(context, &args),
         Command::Completions(args) => completions::run(context, &args, &Arguments::command()),
         Command::Node(args) => node::run(context, &args),

@@ -217,8 +217,12 @@ async fn start(spec: NodeSpec) -> Result<Node, Failure> {
     };
     tasks.spawn(run_readiness(cluster.clone(), door, ready));
     let broker = Broker::new(cluster.clone());
-    let stats = Arc::clone(broker.stats());
-    let face = http::Face::new(cluster.clone(), stats, ready_seen, leaving_seen);
+    let sources = http::Sources {
+        cluster: cluster.clone(),
+        broker: Arc::clone(broker.stats()),
+        search: None,
+    };
+    let face = http::Face::new(sources, ready_seen, leaving_seen);
     serve_http(&face, metrics_port, &tasks)?;
     if let Some(port) = search_port {
         serve_search(&cluster, face, &requests, port)?;

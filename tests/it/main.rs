@@ -12,6 +12,7 @@ mod hostile;
 mod import_law;
 mod lifecycle;
 mod load;
+mod metrics;
 mod partition;
 mod power;
 mod preconditions;

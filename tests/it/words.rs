@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::user::User;
 
 /// Every command, and every command of a command.
-const COMMANDS: [&str; 35] = [
+const COMMANDS: [&str; 36] = [
     "up",
     "down",
     "status",
@@ -47,6 +47,7 @@ const COMMANDS: [&str; 35] = [
     "consume",
     "search",
     "ui",
+    "metrics",
     "verify",
     "completions",
     "node",

@@ -3,6 +3,7 @@
 pub(super) mod clock;
 pub(super) mod hits;
 pub(super) mod judgement;
+pub(super) mod metrics;
 pub(super) mod progress;
 mod style;
 pub(super) mod summary;

@@ -70,6 +70,15 @@ impl Style {
         }
     }
 
+    /// A terminal that wants no colour.
+    #[cfg(test)]
+    pub(in crate::cli) fn on_a_terminal() -> Self {
+        Self {
+            colored: false,
+            live: true,
+        }
+    }
+
     fn of(choice: ColorChoice, terminal: bool) -> Self {
         let colored = match (choice, environment::color_wish()) {
             (ColorChoice::Always, _) | (ColorChoice::Auto, ColorWish::Always) => true,

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
 use hyper::server::conn::http1;
@@ -23,6 +23,7 @@ pub(in crate::node) use self::guard::local_only;
 use super::broker::BrokerStats;
 use super::cluster::{Cluster, Readiness};
 use crate::spec::NodeStatus;
+use metrics::{Format, SearchLags};
 
 /// A client that does not finish its request's head in time is closed.
 const HEAD_DEADLINE: Duration = Duration::from_secs(5);
@@ -35,9 +36,20 @@ pub(in crate::node) struct Face {
     inner: Arc<Inner>,
 }
 
+/// Where a face's numbers come from.
+pub(in crate::node) struct Sources {
+    /// The groups, the disk and the links.
+    pub(in crate::node) cluster: Cluster,
+    /// What the broker counts.
+    pub(in crate::node) broker: Arc<BrokerStats>,
+    /// How far search is behind; `None` while there is no search.
+    pub(in crate::node) search: Option<SearchLags>,
+}
+
 struct Inner {
     cluster: Cluster,
     broker: Arc<BrokerStats>,
+    search: Option<SearchLags>,
     ready: watch::Receiver<Readiness>,
     leaving: watch::Receiver<bool>,
     started: Instant,
@@ -46,16 +58,21 @@ struct Inner {
 impl Face {
     /// The face of a node.
     pub(in crate::node) fn new(
-        cluster: Cluster,
-        broker: Arc<BrokerStats>,
+        sources: Sources,
         ready: watch::Receiver<Readiness>,
         leaving: watch::Receiver<bool>,
     ) -> Self {
         let started = Instant::now();
+        let Sources {
+            cluster,
+            broker,
+            search,
+        } = sources;
         Self {
             inner: Arc::new(Inner {
                 cluster,
                 broker,
+                search,
                 ready,
                 leaving,
                 started,
@@ -128,9 +145,14 @@ async fn status(State(face): State<Face>) -> Response {
     Json(status::of(&face.inner)).into_response()
 }
 
-async fn metrics(State(face): State<Face>) -> Response {
-    match metrics::text(&face.inner) {
-        Ok(text) => ([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),
+async fn metrics(State(face): State<Face>, headers: HeaderMap) -> Response {
+    let format = Format::asked_for(&headers);
+    let answer_varies = (header::VARY, "accept");
+    match metrics::text(&face.inner, format) {
+        Ok(text) => {
+            let content_type = (header::CONTENT_TYPE, format.content_type());
+            ([content_type, answer_varies], text).into_response()
+        }
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
 }

@@ -17,6 +17,7 @@ use tokio::sync::{RwLock, RwLockReadGuard, watch};
 use tokio_util::task::TaskTracker;
 
 use super::config::raft_config;
+use super::election_stats::{ElectionStats, LastLeader};
 use super::machine::{Applier, Machine, Reply, SnapshotTarget};
 use super::network::Network;
 use super::store::Store;
@@ -69,6 +70,7 @@ pub(in crate::node) struct Group {
     tasks: TaskTracker,
     past: Past,
     closing: Arc<AtomicBool>,
+    elections: Arc<ElectionStats>,
     open: RwLock<Open>,
 }
 
@@ -100,6 +102,8 @@ pub(in crate::node) struct Signals {
     pub(in crate::node) alarm: watch::Sender<Option<String>>,
     /// Counts leaders lost: what the election task looks at at once.
     pub(in crate::node) stir: watch::Sender<u64>,
+    /// Counts leaders and elections.
+    pub(in crate::node) elections: Arc<ElectionStats>,
 }
 
 impl Default for Signals {
@@ -107,6 +111,7 @@ impl Default for Signals {
         Self {
             alarm: watch::Sender::new(None),
             stir: watch::Sender::new(0),
+            elections: Arc::default(),
         }
     }
 }
@@ -148,6 +153,7 @@ impl Group {
             tasks: around.tasks.clone(),
             past,
             closing,
+            elections: Arc::clone(&around.signals.elections),
             open: RwLock::new(Open::Yes),
         }))
     }
@@ -202,13 +208,17 @@ impl Group {
     pub(in crate::node) async fn initialize(&self) {
         let ids: BTreeSet<u64> = self.voters.iter().map(|voter| voter.0).collect();
         match self.raft.initialize(ids).await {
-            Ok(()) => tracing::info!(group = %self.id, "initialised"),
+            Ok(()) => {
+                self.elections.stood();
+                tracing::info!(group = %self.id, "initialised");
+            }
             Err(error) => tracing::debug!(group = %self.id, %error, "not initialised here"),
         }
     }
 
     /// Stands for election now.
     pub(in crate::node) async fn stand(&self) {
+        self.elections.stood();
         if let Err(fatal) = self.raft.trigger().elect(false).await {
             tracing::warn!(group = %self.id, error = %fatal, "cannot stand");
         }
@@ -443,9 +453,12 @@ fn follow(
 ) -> watch::Receiver<Standing> {
     let mut metrics = raft.server_metrics();
     let (sender, receiver) = watch::channel(standing_of(&metrics.borrow_watched(), me));
+    let mut last = LastLeader::default();
+    last.see(*receiver.borrow(), me, &end.signals.elections);
     tasks.spawn(async move {
         while metrics.changed().await.is_ok() {
             let now = standing_of(&metrics.borrow_watched(), me);
+            last.see(now, me, &end.signals.elections);
             sender.send_if_modified(|seen| std::mem::replace(seen, now) != now);
             if now.leader.is_none() {
                 end.signals.stir.send_modify(|count| *count += 1);

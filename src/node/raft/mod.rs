@@ -6,6 +6,7 @@
 mod announcer;
 mod claims;
 mod config;
+mod election_stats;
 mod elections;
 mod group;
 mod handover;

@@ -48,12 +48,15 @@ fn metric(
     let mut histogram = Histogram::default();
     let mut cumulative = 0;
     let mut buckets = Vec::new();
-    for (count, bound) in counts.zip(bounds.iter().chain([&f64::INFINITY])) {
+    for (position, count) in counts.enumerate() {
         cumulative += count;
-        let mut bucket = Bucket::default();
-        bucket.set_upper_bound(*bound);
-        bucket.set_cumulative_count(cumulative);
-        buckets.push(bucket);
+        // The last bucket has no bound: the encoders write it as `+Inf`, from the count of all.
+        if let Some(bound) = bounds.get(position) {
+            let mut bucket = Bucket::default();
+            bucket.set_upper_bound(*bound);
+            bucket.set_cumulative_count(cumulative);
+            buckets.push(bucket);
+        }
     }
     histogram.set_bucket(buckets);
     histogram.set_sample_count(cumulative);

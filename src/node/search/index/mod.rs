@@ -30,8 +30,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use self::build::{Builder, Depth, Plan};
-use self::shelf::Shelf;
 pub(super) use self::shelf::subdirectories;
+use self::shelf::{Level, Shelf};
 use self::split::{Refused, Split};
 use super::answer::{IndexStats, Mapping};
 use crate::node::bugs;
@@ -177,6 +177,9 @@ impl PartitionIndex {
         } else {
             self.guarded(|depth| self.bite(&missing, depth))
         }?;
+        if split.content().range().is_empty() {
+            return Ok(false);
+        }
         let split = if bugs::loses_split() {
             split.emptied()
         } else {
@@ -244,10 +247,13 @@ impl PartitionIndex {
 
     /// Joins small splits, or young ones to a sealed one. `false` when all is in order.
     pub(super) fn tidy(&self) -> Result<bool, IndexError> {
-        let Some(run) = self.shelf().next_run() else {
+        let Some((run, level)) = self.shelf().next_run() else {
             return Ok(false);
         };
-        let joined = merge::join(&run, self.group, &self.home)?;
+        let joined = match level {
+            Level::Young => merge::in_memory(&run)?,
+            Level::Sealed => merge::to_disk(&run, self.group, &self.home)?,
+        };
         let replaced = self.shelf().replace(&run, Arc::new(joined));
         replaced.iter().for_each(|split| split.discard());
         Ok(true)

@@ -217,15 +217,18 @@ async fn start(spec: NodeSpec) -> Result<Node, Failure> {
     };
     tasks.spawn(run_readiness(cluster.clone(), door, ready));
     let broker = Broker::new(cluster.clone());
+    let index = search_port.map(|_| Search::start(&cluster));
     let sources = http::Sources {
         cluster: cluster.clone(),
         broker: Arc::clone(broker.stats()),
-        search: None,
+        search: index.clone().map(search_lags),
     };
     let face = http::Face::new(sources, ready_seen, leaving_seen);
     serve_http(&face, metrics_port, &tasks)?;
-    if let Some(port) = search_port {
-        serve_search(&cluster, face, &requests, port)?;
+    if let (Some(port), Some(index)) = (search_port, index) {
+        requests.open_questions(Arc::new(index.clone()));
+        let face = search::Face::new(FanOut::new(cluster.clone(), index), face);
+        serve_search(&face, port, &tasks)?;
     }
     report(&NodeReport::Bound);
     Ok(Node {
@@ -340,21 +343,22 @@ fn serve_http(face: &http::Face, port: u16, tasks: &TaskTracker) -> Result<(), F
     Ok(())
 }
 
-fn serve_search(
-    cluster: &Cluster,
-    node: http::Face,
-    requests: &PeerRequests,
-    port: u16,
-) -> Result<(), Failure> {
+fn serve_search(face: &search::Face, port: u16, tasks: &TaskTracker) -> Result<(), Failure> {
     let listeners = ports::bind_loopback(port);
     let listeners = listeners.map_err(|error| Failure::precondition(error.to_string()))?;
-    let index = Search::start(cluster);
-    requests.open_questions(Arc::new(index.clone()));
-    let face = search::Face::new(FanOut::new(cluster.clone(), index), node);
     for listener in listeners {
-        cluster.tasks().spawn(search::serve(listener, face.clone()));
+        tasks.spawn(search::serve(listener, face.clone()));
     }
     Ok(())
+}
+
+fn search_lags(index: Search) -> http::SearchLags {
+    let lag = |(topic, partition, records)| http::SearchLag {
+        topic,
+        partition,
+        records,
+    };
+    Arc::new(move || index.lags().into_iter().map(lag).collect())
 }
 
 fn open_storage(spec: &NodeSpec) -> Result<Storage, Failure> {

@@ -24,6 +24,7 @@ mod question;
 mod upkeep;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -65,7 +66,7 @@ pub(in crate::node) struct Search {
 struct Inner {
     cluster: Cluster,
     indexes: Mutex<HashMap<GroupId, Arc<PartitionIndex>>>,
-    running: Semaphore,
+    running: Arc<Semaphore>,
 }
 
 impl Search {
@@ -74,7 +75,7 @@ impl Search {
         let inner = Arc::new(Inner {
             cluster: cluster.clone(),
             indexes: Mutex::default(),
-            running: Semaphore::new(AT_ONCE),
+            running: Arc::new(Semaphore::new(AT_ONCE)),
         });
         cluster.tasks().spawn(upkeep::run(Arc::clone(&inner)));
         Self { inner }
@@ -97,7 +98,12 @@ impl Search {
             if let Ok(mut turn) = turn {
                 index.catch_up(&mut turn, below, catch_up);
             }
-            found(&index, &question, (below, deadline))
+            let search = || found(&index, &question, (below, deadline));
+            catch_unwind(AssertUnwindSafe(search)).unwrap_or_else(|_| {
+                index.doubt();
+                let what = "the index is damaged: what is on disk is read again";
+                Err(SearchError::Failed(what.to_owned()))
+            })
         };
         self.inner.blocking(until, work).await
     }
@@ -128,6 +134,18 @@ impl Search {
     pub(in crate::node) fn stats(&self, group: GroupId) -> Option<IndexStats> {
         let (partition, index) = self.inner.led(group).ok()?;
         Some(index.stats(committed(&partition)?))
+    }
+
+    /// Committed records that are not searched yet: topic, partition and how many, for each
+    /// searchable partition that this node leads.
+    pub(in crate::node) fn lags(&self) -> Vec<(String, u32, u64)> {
+        let groups: Vec<GroupId> = self.inner.indexes().keys().copied().collect();
+        let lag = |group: GroupId| {
+            let (partition, index) = self.inner.led(group).ok()?;
+            let lag = index.stats(committed(&partition)?).lag;
+            Some((partition.topic().to_owned(), group.partition, lag))
+        };
+        groups.into_iter().filter_map(lag).collect()
     }
 }
 
@@ -255,11 +273,17 @@ impl Inner {
         until: Instant,
         work: impl FnOnce() -> Result<T, SearchError> + Send + 'static,
     ) -> Result<T, SearchError> {
-        let turn = tokio::time::timeout_at(until.into(), self.running.acquire()).await;
-        let _turn = turn
+        let turn = Arc::clone(&self.running).acquire_owned();
+        let turn = tokio::time::timeout_at(until.into(), turn).await;
+        let turn = turn
             .map_err(|_| SearchError::TimedOut)?
             .map_err(|error| SearchError::Failed(error.to_string()))?;
-        let done = tokio::task::spawn_blocking(work).await;
+        let done = tokio::task::spawn_blocking(move || {
+            // Who asked may be gone, the work is not.
+            let _turn = turn;
+            work()
+        });
+        let done = done.await;
         done.unwrap_or_else(|error| Err(SearchError::Failed(format!("the search failed: {error}"))))
     }
 }

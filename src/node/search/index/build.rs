@@ -89,7 +89,8 @@ impl Builder {
                 }
             }
             if self.content.end <= from {
-                return Err(invalid(&"the log gave no record"));
+                // `below` is within a batch, or the log has changed: there is more another time.
+                break;
             }
         }
         if self.content.end > self.content.first {

@@ -25,7 +25,9 @@ const LONGEST_NAME: usize = 512;
 /// Headers of one record.
 const MOST_HEADERS: usize = 100;
 /// Paths of one split; what comes under another one is found as text only.
-pub(super) const MOST_PATHS: usize = 1000;
+pub(super) const MOST_PATHS: usize = 2000;
+/// New paths that one record brings: one absurd record does not take the room of all others.
+const MOST_NEW_PATHS: usize = 250;
 /// Separators of tantivy's own.
 const RESERVED: [char; 2] = ['\0', '\u{1}'];
 
@@ -162,6 +164,7 @@ struct Walk<'a> {
     aside: &'a mut Vec<(Field, OwnedValue)>,
     path: String,
     values: usize,
+    new_paths: usize,
 }
 
 impl<'a> Walk<'a> {
@@ -171,6 +174,7 @@ impl<'a> Walk<'a> {
             aside,
             path: String::new(),
             values: 0,
+            new_paths: 0,
         }
     }
 
@@ -259,8 +263,9 @@ impl<'a> Walk<'a> {
             *known = known.with(kind);
             return true;
         }
-        let has_room = self.kinds.len() < MOST_PATHS;
+        let has_room = self.kinds.len() < MOST_PATHS && self.new_paths < MOST_NEW_PATHS;
         if has_room {
+            self.new_paths += 1;
             self.kinds.insert(self.path.clone(), kind);
         }
         has_room

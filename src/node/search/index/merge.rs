@@ -14,18 +14,10 @@ use super::split::{Content, Split};
 use super::{IndexError, build};
 use crate::spec::GroupId;
 
-/// Records from which a split goes to disk.
-const DISK: u64 = 20_000;
-
-/// One split of several neighbours, where it belongs.
-pub(super) fn join(run: &[Arc<Split>], group: GroupId, home: &Path) -> Result<Split, IndexError> {
-    let content = content(run);
-    let is_young = run.iter().all(|split| !split.is_sealed());
-    if is_young && content.records < DISK {
-        let index = merged(run, RamDirectory::create())?;
-        return Ok(Split::young(index, content)?);
-    }
-    to_disk(run, group, home)
+/// One split of several neighbours in memory.
+pub(super) fn in_memory(run: &[Arc<Split>]) -> Result<Split, IndexError> {
+    let index = merged(run, RamDirectory::create())?;
+    Ok(Split::young(index, content(run))?)
 }
 
 /// One split on disk of several neighbours.

@@ -25,12 +25,13 @@ use std::io;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use self::build::{Builder, Depth, Plan};
-use self::shelf::Shelf;
 pub(super) use self::shelf::subdirectories;
+use self::shelf::{Level, Shelf};
 use self::split::{Refused, Split};
 use super::answer::{IndexStats, Mapping};
 use crate::node::bugs;
@@ -66,6 +67,8 @@ pub(super) struct PartitionIndex {
     shelf: Mutex<Shelf>,
     /// Held by whoever brings the index further: the records in question are indexed once.
     building: Arc<tokio::sync::Mutex<Stage>>,
+    /// Set when a search met what no sound split holds.
+    is_doubted: AtomicBool,
     /// Where its splits are.
     home: PathBuf,
 }
@@ -90,8 +93,15 @@ impl PartitionIndex {
             log,
             shelf: Mutex::default(),
             building: Arc::new(tokio::sync::Mutex::new(Stage::Unread)),
+            is_doubted: AtomicBool::new(false),
             home,
         }
+    }
+
+    /// A search ended with a panic: before the next one, what is on disk is held against its
+    /// checksums, and the rest is built again.
+    pub(super) fn doubt(&self) {
+        self.is_doubted.store(true, Ordering::Relaxed);
     }
 
     fn shelf(&self) -> MutexGuard<'_, Shelf> {
@@ -137,6 +147,11 @@ impl PartitionIndex {
 
     /// Uses the splits on disk, on the first call; drops what is below the log start.
     pub(super) fn ready(&self, turn: &mut Turn, below: i64) {
+        if self.is_doubted.swap(false, Ordering::Relaxed) {
+            tracing::error!(group = %self.group, "a search met a damaged split: all are checked");
+            *self.shelf() = Shelf::default();
+            **turn = Stage::Unread;
+        }
         if **turn == Stage::Unread {
             let found = shelf::read(&self.home, self.group, |content| {
                 content.end <= below && self.log.epoch_at(content.end - 1) == content.epoch
@@ -162,6 +177,9 @@ impl PartitionIndex {
         } else {
             self.guarded(|depth| self.bite(&missing, depth))
         }?;
+        if split.content().range().is_empty() {
+            return Ok(false);
+        }
         let split = if bugs::loses_split() {
             split.emptied()
         } else {
@@ -229,10 +247,13 @@ impl PartitionIndex {
 
     /// Joins small splits, or young ones to a sealed one. `false` when all is in order.
     pub(super) fn tidy(&self) -> Result<bool, IndexError> {
-        let Some(run) = self.shelf().next_run() else {
+        let Some((run, level)) = self.shelf().next_run() else {
             return Ok(false);
         };
-        let joined = merge::join(&run, self.group, &self.home)?;
+        let joined = match level {
+            Level::Young => merge::in_memory(&run)?,
+            Level::Sealed => merge::to_disk(&run, self.group, &self.home)?,
+        };
         let replaced = self.shelf().replace(&run, Arc::new(joined));
         replaced.iter().for_each(|split| split.discard());
         Ok(true)

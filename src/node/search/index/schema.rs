@@ -99,7 +99,8 @@ fn json(indexing: TextFieldIndexing) -> JsonObjectOptions {
 
 /// The tokenizers by the names above, for words and for columns.
 pub(in crate::node::search) fn tokenizers() -> TokenizerManager {
-    let tokenizers = TokenizerManager::new();
+    // Fields without text want the default ones to be there.
+    let tokenizers = TokenizerManager::default();
     tokenizers.register(WORDS, word_analyzer());
     let whole = RemoveLongFilter::limit(LONGEST_WHOLE + 1);
     let whole = TextAnalyzer::builder(RawTokenizer::default()).filter(whole);

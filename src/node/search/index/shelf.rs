@@ -18,6 +18,15 @@ const LARGE: u64 = 100_000;
 /// What a directory is called in which a split is being built.
 const SITE: &str = "building";
 
+/// Where joined splits go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Level {
+    /// Memory.
+    Young,
+    /// Disk.
+    Sealed,
+}
+
 /// The splits of one partition; they do not overlap.
 #[derive(Default)]
 pub(super) struct Shelf {
@@ -66,16 +75,27 @@ impl Shelf {
     }
 
     /// Neighbours that are to be joined: a number of one size, or young ones that are enough for
-    /// the disk together.
-    pub(super) fn next_run(&self) -> Option<Vec<Arc<Split>>> {
-        if let Some(run) = self.young_run()
-            && run.iter().map(|split| split.content().records).sum::<u64>() >= YOUNG
-        {
-            return Some(run);
+    /// the disk together, or will not become more since a sealed one follows.
+    pub(super) fn next_run(&self) -> Option<(Vec<Arc<Split>>, Level)> {
+        let end = self.splits.last()?.content().end;
+        let is_due = |run: &&[Arc<Split>]| {
+            let records: u64 = run.iter().map(|split| split.content().records).sum();
+            let is_last = run.last().is_some_and(|last| last.content().end == end);
+            !run[0].is_sealed() && (records >= YOUNG || !is_last)
+        };
+        let mut levels = self.runs(|a, b| a.is_sealed() == b.is_sealed());
+        if let Some(run) = levels.find(is_due) {
+            return Some((run.to_vec(), Level::Sealed));
         }
-        self.runs(|a, b| size(a) == size(b))
-            .find(|run| run.len() >= FACTOR && size(&run[0]).is_some())
-            .map(<[_]>::to_vec)
+        drop(levels);
+        let mut sizes = self.runs(|a, b| size(a) == size(b));
+        let run = sizes.find(|run| run.len() >= FACTOR && size(&run[0]).is_some())?;
+        let level = if run[0].is_sealed() {
+            Level::Sealed
+        } else {
+            Level::Young
+        };
+        Some((run.to_vec(), level))
     }
 
     /// Neighbours in memory.

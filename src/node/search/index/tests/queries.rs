@@ -344,8 +344,7 @@ fn what_takes_too_much_is_refused() {
     assert!(matches!(shelves.refuses(large), SearchError::TooMuch(_)));
     let long = pattern("a".repeat(2000));
     assert!(matches!(shelves.refuses(long), SearchError::TooMuch(_)));
-    shelves.push_many(12_000);
-    let words: Vec<String> = (0..12_000).map(|n| format!("many{n}")).collect();
+    let words: Vec<String> = (0..22_000).map(|n| format!("many{n}")).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     shelves.push(&words);
     shelves.settle();

@@ -23,7 +23,7 @@ fn the_better_match_comes_first_and_ties_are_in_order() {
         "fox",
     ]);
     let found = shelves
-        .ask(&question(any_of(path("message"), "fox")))
+        .ask(&question(any_of(Field::Everything, "fox")))
         .unwrap();
     assert_eq!(offsets(&found), [1, 0, 3, 2]);
     assert!(found.hits[0].score > found.hits[1].score);

@@ -93,7 +93,8 @@ impl Keys {
     /// Which comes first; what has no value comes last.
     pub(super) fn compare(&self, a: &[Key], b: &[Key]) -> Ordering {
         let pairs = a.iter().zip(b).zip(&self.keys);
-        let mut orders = pairs.map(|((a, b), (_, order))| missing_last(a, b, *order));
+        let mut orders =
+            pairs.map(|((a, b), (_, order))| missing_last(a.as_ref(), b.as_ref(), *order));
         orders
             .find(|order| order.is_ne())
             .unwrap_or(Ordering::Equal)
@@ -141,13 +142,13 @@ pub(super) fn compare(sort: &[SortBy], a: &Hit, b: &Hit) -> Ordering {
     let mut orders = pairs.map(|((a, b), by)| {
         let a = a.as_ref().map(Comparable);
         let b = b.as_ref().map(Comparable);
-        missing_last(&a, &b, by.order)
+        missing_last(a.as_ref(), b.as_ref(), by.order)
     });
     let order = orders.find(|order| order.is_ne());
     order.unwrap_or(by_offset)
 }
 
-fn missing_last<T: Ord>(a: &Option<T>, b: &Option<T>, order: Order) -> Ordering {
+fn missing_last<T: Ord>(a: Option<&T>, b: Option<&T>, order: Order) -> Ordering {
     match (a, b) {
         (Some(a), Some(b)) => in_order(a, b, order),
         (Some(_), None) => Ordering::Less,

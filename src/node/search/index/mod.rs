@@ -160,7 +160,7 @@ impl PartitionIndex {
             **turn = Stage::Read;
         }
         let expired = self.shelf().expire(self.log.log_start());
-        expired.iter().for_each(|split| split.discard());
+        discard(&expired);
     }
 
     /// Indexes the next of what is missing: a chunk of it to disk where there is much, otherwise a
@@ -194,14 +194,12 @@ impl PartitionIndex {
         &self,
         build: impl Fn(Depth) -> Result<Split, IndexError>,
     ) -> Result<Split, IndexError> {
-        match catch_unwind(AssertUnwindSafe(|| build(Depth::Full))) {
-            Ok(built) => built,
-            Err(_) => {
-                tracing::error!(group = %self.group, "records cannot be indexed: they are found by their offset only");
-                let built = catch_unwind(AssertUnwindSafe(|| build(Depth::Bare)));
-                built.unwrap_or(Err(IndexError::Panic))
-            }
+        let attempt = |depth| catch_unwind(AssertUnwindSafe(|| build(depth)));
+        if let Ok(split) = attempt(Depth::Full) {
+            return split;
         }
+        tracing::error!(group = %self.group, "records cannot be indexed: they are found by their offset only");
+        attempt(Depth::Bare).unwrap_or(Err(IndexError::Panic))
     }
 
     fn plan(&self, missing: &Range<i64>, most: u64, depth: Depth) -> Plan {
@@ -255,7 +253,7 @@ impl PartitionIndex {
             Level::Sealed => merge::to_disk(&run, self.group, &self.home)?,
         };
         let replaced = self.shelf().replace(&run, Arc::new(joined));
-        replaced.iter().for_each(|split| split.discard());
+        discard(&replaced);
         Ok(true)
     }
 
@@ -266,7 +264,7 @@ impl PartitionIndex {
         };
         let joined = merge::to_disk(&run, self.group, &self.home)?;
         let replaced = self.shelf().replace(&run, Arc::new(joined));
-        replaced.iter().for_each(|split| split.discard());
+        discard(&replaced);
         Ok(true)
     }
 
@@ -277,8 +275,8 @@ impl PartitionIndex {
 
     /// Bytes of the splits in memory.
     pub(super) fn young_bytes(&self) -> u64 {
-        let shelf = self.shelf();
-        let young = shelf.splits().iter().filter(|split| !split.is_sealed());
+        let splits = self.splits();
+        let young = splits.iter().filter(|split| !split.is_sealed());
         young.map(|split| split.bytes()).sum()
     }
 
@@ -305,5 +303,11 @@ impl PartitionIndex {
             }
         }
         mapping
+    }
+}
+
+fn discard(splits: &[Arc<Split>]) {
+    for split in splits {
+        split.discard();
     }
 }

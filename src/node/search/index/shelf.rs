@@ -95,7 +95,8 @@ impl Shelf {
         } else {
             Level::Young
         };
-        Some((run.to_vec(), level))
+        // No more at once, so that the memory and the time of one step are bounded.
+        Some((run[..FACTOR].to_vec(), level))
     }
 
     /// Neighbours in memory.

@@ -64,11 +64,7 @@ impl Split<'_> {
         let all = all.iter().map(|word| term(place.word(word))).collect();
         let mut found = vec![joined(all, words)];
         if place.is_document() {
-            found.extend(
-                typed::of_text(text)
-                    .iter()
-                    .filter_map(|value| value.query(place)),
-            );
+            found.extend(typed::of_text(text).iter().map(|value| value.query(place)));
         }
         Ok(any(found))
     }
@@ -106,11 +102,7 @@ impl Split<'_> {
                 if let Scalar::Text(text) = value {
                     found.push(term(place.word(text)));
                 }
-                found.extend(
-                    typed::of(value)
-                        .iter()
-                        .filter_map(|value| value.query(place)),
-                );
+                found.extend(typed::of(value).iter().map(|value| value.query(place)));
                 Ok(any(found))
             }
             Target::Whole(place) => {
@@ -118,11 +110,7 @@ impl Split<'_> {
                 if let Scalar::Text(text) = value {
                     found.push(self.whole(place, text)?);
                 }
-                found.extend(
-                    typed::of(value)
-                        .iter()
-                        .filter_map(|value| value.query(place)),
-                );
+                found.extend(typed::of(value).iter().map(|value| value.query(place)));
                 Ok(any(found))
             }
             Target::Number(number) => {

@@ -42,15 +42,15 @@ impl Typed {
     }
 
     /// Records that have this value at a path.
-    pub(super) fn query(self, place: &Place) -> Option<Box<dyn Compiled>> {
+    pub(super) fn query(self, place: &Place) -> Box<dyn Compiled> {
         let term = self.term(place);
-        Some(match self {
+        match self {
             // Postings have seconds only.
             Self::Moment(_) => column_range(Bound::Included(term.clone()), Bound::Included(term)),
             Self::Number(_) | Self::Truth(_) => {
                 Box::new(TermQuery::new(term, IndexRecordOption::Basic))
             }
-        })
+        }
     }
 }
 
@@ -216,7 +216,7 @@ fn of_one_kind(
         }
         term
     };
-    (lower.map(&term), upper.map(&term))
+    (lower.map(term), upper.map(term))
 }
 
 fn fractional(number: NumericalValue) -> f64 {

@@ -65,7 +65,7 @@ fn small_splits_are_joined() {
 #[test]
 fn sealed_splits_are_joined_to_large_ones() {
     let mut shelves = Shelves::new();
-    shelves.push_many(160_000);
+    shelves.push_many(340_000);
     shelves.settle();
     let sizes: Vec<u64> = shelves
         .index
@@ -73,8 +73,8 @@ fn sealed_splits_are_joined_to_large_ones() {
         .iter()
         .map(|split| split.content().records)
         .collect();
-    assert_eq!(sizes, [160_000]);
-    assert_eq!(on_disk(&shelves).len(), 1);
+    assert_eq!(sizes, [160_000, 160_000, 20_000]);
+    assert_eq!(on_disk(&shelves).len(), 3);
     is_complete(&shelves);
 }
 

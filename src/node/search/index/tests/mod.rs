@@ -128,7 +128,7 @@ impl Shelves {
     }
 
     fn ask(&self, question: &Question) -> Result<Gathered, SearchError> {
-        self.ask_until(question, Instant::now() + Duration::from_secs(60))
+        self.ask_until(question, Instant::now() + Duration::from_mins(1))
     }
 
     fn ask_until(&self, question: &Question, until: Instant) -> Result<Gathered, SearchError> {

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::node::search::answer::Kind;
 use crate::protocol::records::Compression;
 
 fn is_found_by_offset(shelves: &Shelves) {
@@ -138,7 +139,6 @@ fn a_document_has_one_kind_for_each_path() {
         r#"{"a":1,"b":true,"c":"x","d":"2026-01-01","e":{"f":1}}"#,
         r#"{"a":1.5,"b":"no","c":["y","z"],"d":"2026-01-02","e":{"f":null}}"#,
     ]);
-    use crate::node::search::answer::Kind;
     let mapping: Vec<_> = shelves.index.mapping().into_iter().collect();
     let expected = [
         ("a", Kind::Double),

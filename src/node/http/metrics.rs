@@ -23,7 +23,7 @@ use super::Inner;
 use super::status;
 
 pub(super) use format::Format;
-pub(in crate::node) use search::SearchLags;
+pub(in crate::node) use search::{SearchLag, SearchLags};
 
 /// All metrics in one of the formats.
 pub(super) fn text(face: &Inner, format: Format) -> prometheus::Result<String> {

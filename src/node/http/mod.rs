@@ -23,7 +23,8 @@ pub(in crate::node) use self::guard::local_only;
 use super::broker::BrokerStats;
 use super::cluster::{Cluster, Readiness};
 use crate::spec::NodeStatus;
-use metrics::{Format, SearchLags};
+use metrics::Format;
+pub(in crate::node) use metrics::{SearchLag, SearchLags};
 
 /// A client that does not finish its request's head in time is closed.
 const HEAD_DEADLINE: Duration = Duration::from_secs(5);

@@ -106,6 +106,8 @@ fn plan(show: &Show, command: &str) -> Plan {
         size: SIZE,
         seed,
         repeat: format!("{command} --seed {seed}"),
+        // Syncing beside what is shown would disturb it.
+        sync_p50: None,
         keep: None,
     }
 }

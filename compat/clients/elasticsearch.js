@@ -2,7 +2,7 @@
 "use strict";
 const assert = require("node:assert");
 const { Client, errors } = require("@elastic/elasticsearch");
-const { version } = require("@elastic/elasticsearch/package.json");
+const { version } = require("../node_modules/@elastic/elasticsearch/package.json");
 const { Kafka, logLevel } = require("kafkajs");
 
 const TOPIC = "compat-search-js", COUNT = 300;

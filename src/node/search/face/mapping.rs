@@ -61,7 +61,7 @@ async fn of_topic(face: &Face, topic: &Arc<TopicImage>) -> Value {
         insert(&mut properties, name, kind_of(*kind));
     }
     for (name, kind) in [
-        ("_key", "text"),
+        ("_key", "keyword"),
         ("_offset", "long"),
         ("_partition", "long"),
         ("_timestamp", "date"),

@@ -4,6 +4,7 @@
 //! not served is refused by name in Elasticsearch's error shape.
 
 mod about;
+mod aggregated;
 mod asked;
 mod cat;
 mod document;

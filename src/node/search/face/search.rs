@@ -12,7 +12,7 @@ use super::parse::{
 };
 use super::refusal::Refusal;
 use super::topics::{Leniency, resolve, shards};
-use super::{Face, now_ms, took};
+use super::{Face, aggregated, now_ms, took};
 use crate::node::search::fan_out::{Page, Parts, Placed, Shard, merged};
 use crate::node::search::{Found, SearchError, Wanted, conclude};
 
@@ -89,9 +89,10 @@ fn aggregated(
     };
     let parts = found.iter_mut();
     let parts = parts.filter_map(|(_, found)| found.aggregations.take());
-    conclude(parts.collect(), asked)
-        .map(Some)
-        .map_err(|error| hits::refusal(&error))
+    let answer = conclude(parts.collect(), asked);
+    let mut answer = answer.map_err(|error| hits::refusal(&error))?;
+    aggregated::in_ms(asked, &mut answer);
+    Ok(Some(answer))
 }
 
 fn paged(found: &mut [(usize, Found)], request: &SearchRequest) -> Vec<Placed> {

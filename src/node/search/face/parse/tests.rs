@@ -446,7 +446,7 @@ fn a_default_operator_and_fields_can_be_said() {
 }
 
 /// A query, and what its refusal says.
-const WRONG: &str = r##"
+const WRONG: &str = r#"
 {"wat": {}} => unknown query [wat]
 {} => [query] is empty
 {"match": {}, "term": {}} => is a second
@@ -485,7 +485,7 @@ const WRONG: &str = r##"
 {"query_string": {"query": "x:"}} => a word is missing
 {"query_string": {"query": "a^x"}} => a number (boost)
 {"query_string": {"query": "_id:x"}} => [_id]
-"##;
+"#;
 
 #[test]
 fn what_is_wrong_is_named() {

@@ -152,7 +152,7 @@ function partitionRow(topic, one) {
   const leader = one.leader === null ? make("span", { class: "bad" }, "✕ none") : `node-${one.leader}`;
   const short = one.isr.length < one.replicas.length;
   const isr = make("span", { class: short ? "warn" : "", title: `replicas ${one.replicas.join(", ")}` },
-    (short ? "◐ " : "") + one.isr.join(" "));
+    (short ? "◐ " : "") + [...one.isr].sort((a, b) => a - b).join(" "));
   return make("tr", null, make("td", null, String(one.partition)), make("td", null, leader), make("td", null, isr),
     make("td", { class: "number" }, known(one.log_end)),
     topic.searchable ? make("td", { class: "number" }, known(one.lag)) : null);
@@ -188,7 +188,8 @@ async function search() {
     const answer = await ask(what, topic);
     if (turn !== state.asked) return;
     showHits(answer, what);
-    await showHistogram(answer, what, topic, turn);
+    // The hits stand, whatever becomes of the picture above them.
+    showHistogram(answer, what, topic, turn).catch(() => { $("histogram").hidden = true; });
   } catch (error) {
     if (turn !== state.asked) return;
     showWrong(error);
@@ -228,7 +229,8 @@ function nothing(total) {
 }
 
 function time(ms) {
-  return ms === undefined ? "no time" : new Date(ms).toISOString().replace("T", " ").replace("Z", "");
+  if (typeof ms !== "number" || !(Math.abs(ms) < 8.64e15)) return "no time";
+  return new Date(ms).toISOString().replace("T", " ").replace("Z", "");
 }
 
 function hitCard(hit) {

@@ -128,7 +128,7 @@ fn aggregations_take_the_shape_of_the_index() {
 }
 
 /// A body, the parameters, and what the refusal says.
-const WRONG: &str = r##"
+const WRONG: &str = r#"
 {"wat": 1} =>  => unknown key [wat]
 [] =>  => [search] must be an object
 {"size": 10000, "from": 1} =>  => Result window is too large
@@ -164,7 +164,7 @@ null => wat=1 => unrecognized parameter: [wat]
 null => size=x => [size]
 null => rest_total_hits_as_int=maybe => [rest_total_hits_as_int]
 null => search_type=dfs_query_then_fetch => [search_type]
-"##;
+"#;
 
 #[test]
 fn what_is_wrong_in_a_request_is_named() {

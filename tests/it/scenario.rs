@@ -195,5 +195,5 @@ fn what_makes_no_sense_is_refused() {
     );
     assert_eq!(code(&["clean-startup", "--cluster", "none"]), Some(6));
     let listed = user.data(&["scenario", "--list"]);
-    assert_eq!(listed.as_array().unwrap().len(), 10);
+    assert_eq!(listed.as_array().unwrap().len(), 11);
 }

@@ -12,7 +12,8 @@ use super::super::super::history::{
     Assignment, Attempt, Claims, ClientId, Commit, CommitOutcome, Committed, End, Ending, Event,
     FaultBegan, FaultEnded, FaultId, FaultKind, FaultProven, Found, Healed, History, Identity,
     MetadataSeen, Micros, NodeEvent, NodeLife, Outcome, PartitionSeen, Phase, PhaseMark, Promise,
-    Read, ReadAnswer, Records, ReplicaRead, Run, Topic, TopicPartition, TopicSeen, ValueId,
+    Read, ReadAnswer, Records, ReplicaRead, Run, SearchRead, Topic, TopicPartition, TopicSeen,
+    ValueId,
 };
 use super::super::story::{NODES, header};
 use crate::spec::NodeId;
@@ -408,7 +409,9 @@ impl World {
                     unread: None,
                     records: log.from(0, usize::MAX),
                 };
+                let search = searched(&replica);
                 self.push(Event::Replica(replica));
+                self.push(Event::Search(search));
             }
         }
         self.metadata();
@@ -418,6 +421,22 @@ impl World {
         let how = Ending::Complete;
         self.push(Event::End(End { at, how }));
         self.history
+    }
+}
+
+/// A node whose search finds all that its copy holds.
+fn searched(copy: &ReplicaRead) -> SearchRead {
+    SearchRead {
+        node: copy.node,
+        partition: copy.partition,
+        sent: copy.began,
+        answered: copy.ended,
+        goal: Some(copy.goal),
+        unread: None,
+        hits: Records {
+            epochs: Vec::new(),
+            ..copy.records.clone()
+        },
     }
 }
 

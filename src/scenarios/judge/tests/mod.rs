@@ -5,4 +5,5 @@ mod generator;
 mod mutation;
 mod naive;
 mod spoil;
+mod spoil_search;
 mod verdicts;

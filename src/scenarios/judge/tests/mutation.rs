@@ -8,7 +8,7 @@ use super::super::super::history::{History, NodeLife};
 use super::super::judge;
 use super::super::verdict::{LawResult, Verdict};
 use super::generator::{Shape, clean};
-use super::spoil;
+use super::{spoil, spoil_search};
 
 /// Histories that each mutation is tried on.
 const SEEDS: std::ops::Range<u64> = 0..40;
@@ -17,7 +17,7 @@ const SEEDS: std::ops::Range<u64> = 0..40;
 type Spoil = fn(&mut History, &mut StdRng) -> Option<()>;
 
 /// What is done, and the law that must say so.
-const MUTATIONS: [(&str, Law, Spoil); 30] = [
+const MUTATIONS: [(&str, Law, Spoil); 33] = [
     ("drop a record", Law::AckedIsDurable, spoil::drop_record),
     ("cut the tail", Law::AckedIsDurable, spoil::cut_tail),
     (
@@ -115,6 +115,21 @@ const MUTATIONS: [(&str, Law, Spoil); 30] = [
         "a topic is gone everywhere",
         Law::MetadataAgrees,
         spoil::topic_gone,
+    ),
+    (
+        "search lacks a record",
+        Law::SearchFollowsLog,
+        spoil_search::lacks,
+    ),
+    (
+        "search finds a record twice",
+        Law::SearchFollowsLog,
+        spoil_search::twice,
+    ),
+    (
+        "search is ahead of the log",
+        Law::SearchFollowsLog,
+        spoil_search::ahead,
     ),
 ];
 

@@ -143,6 +143,12 @@ fn a_law_that_saw_nothing_is_unknown_unless_it_has_no_matter() {
     history.commits.clear();
     history.committed.clear();
     unknown(&history, "committed group offsets");
+    history.searches.clear();
+    unknown(&history, "search follows the log");
+    history.header.without.push(Absent {
+        law: Law::SearchFollowsLog,
+        why: String::from("nothing is searched here"),
+    });
     history.header.without.push(Absent {
         law: Law::CommittedOffsets,
         why: String::from("no group reads here"),

@@ -6,9 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::scenarios::history::TopicPartition;
 use crate::spec::NodeId;
 
+/// The highest epoch that was heard of each partition, and its leader while it lives.
+type Table = BTreeMap<TopicPartition, (i32, Option<NodeId>)>;
+
 /// A table that the observers of a scenario fill and its readers follow.
 #[derive(Debug, Clone, Default)]
-pub struct Leaders(Arc<Mutex<BTreeMap<TopicPartition, (i32, Option<NodeId>)>>>);
+pub struct Leaders(Arc<Mutex<Table>>);
 
 impl Leaders {
     /// Takes note of what a node says.

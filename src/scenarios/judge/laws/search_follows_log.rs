@@ -13,9 +13,9 @@ use super::super::findings::{Findings, Place};
 /// at the end, or finds twice.
 pub(super) fn look(facts: &Facts<'_>, findings: &mut Findings<'_>) {
     for (number, partition) in facts.partitions.iter().enumerate() {
-        let asked = facts.history.searches.iter();
-        let asked: Vec<&SearchRead> = asked.filter(|read| read.partition == *partition).collect();
-        if asked.is_empty() {
+        let all = facts.history.searches.iter();
+        let reads: Vec<&SearchRead> = all.filter(|read| read.partition == *partition).collect();
+        if reads.is_empty() {
             continue;
         }
         let Some(log) = Log::of(facts, *partition) else {
@@ -28,7 +28,7 @@ pub(super) fn look(facts: &Facts<'_>, findings: &mut Findings<'_>) {
             .iter()
             .filter(|acked| acked.partition == number)
             .collect();
-        for read in asked {
+        for read in reads {
             committed_only(facts, &log, read, findings);
             if read.goal.is_some() {
                 everything_once(facts, &acked, read, findings);

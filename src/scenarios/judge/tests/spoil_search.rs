@@ -5,14 +5,16 @@ use rand::rngs::StdRng;
 
 use super::super::super::history::{History, Records, SearchRead, ValueId};
 
-/// Some node's reading of a partition, with its hits one by one.
+type Hits = Vec<(i64, ValueId)>;
+
+/// Some node's reading of a partition, its hits one by one, and one of their places.
 fn some<'a>(
     history: &'a mut History,
     rng: &mut StdRng,
-) -> Option<(&'a mut SearchRead, Vec<(i64, ValueId)>, usize)> {
+) -> Option<(&'a mut SearchRead, Hits, usize)> {
     let chosen = rng.random_range(0..history.searches.len());
     let search = &mut history.searches[chosen];
-    let hits: Vec<_> = search
+    let hits: Hits = search
         .hits
         .values
         .iter()

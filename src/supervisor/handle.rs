@@ -177,6 +177,23 @@ impl ClusterHandle {
         Ok(News { connection })
     }
 
+    /// From here on everything that is broken is mended when this process ends, however it ends,
+    /// unless the guard is released before.
+    pub async fn guard(&self) -> Result<Guard, Trouble> {
+        let mut connection = self.dial().await?;
+        let deadline = Instant::now() + ANSWER_WITHIN;
+        match self
+            .converse(&mut connection, &Request::Guard, deadline)
+            .await?
+        {
+            Body::Done => Ok(Guard {
+                handle: self.clone(),
+                connection,
+            }),
+            other => Err(self.strange(&other)),
+        }
+    }
+
     async fn done(&self, request: &Request) -> Result<(), Trouble> {
         match self.ask(request, READY_TIMEOUT).await? {
             Body::Done => Ok(()),
@@ -267,6 +284,23 @@ impl Connection {
             answers: Lines::new(read),
             requests,
         }
+    }
+}
+
+/// A connection whose end mends the cluster.
+#[derive(Debug)]
+pub struct Guard {
+    handle: ClusterHandle,
+    connection: Connection,
+}
+
+impl Guard {
+    /// What is broken now stays so.
+    pub async fn release(mut self) -> Result<(), Trouble> {
+        let deadline = Instant::now() + ANSWER_WITHIN;
+        let handle = &self.handle;
+        let released = handle.converse(&mut self.connection, &Request::Release, deadline);
+        released.await.map(drop)
     }
 }
 

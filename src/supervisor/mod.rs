@@ -47,7 +47,7 @@ pub use directory::{ClusterDir, DirectoryError, Entry, find, list, sweep};
 pub use doctor::{Finding, Health, examine};
 pub use event::{ClusterEvent, PhaseName};
 pub use exit::Exit;
-pub use handle::{ClusterHandle, News, locate, wipe};
+pub use handle::{ClusterHandle, Guard, News, locate, wipe};
 pub use ladder::Await;
 pub use launched::{Launched, launch, serve_launcher};
 pub use log_tail::{escape, is_error, last_line};

@@ -1,9 +1,12 @@
 //! Scenarios against real clusters, as users run them.
 
+use std::time::{Duration, Instant};
+
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::user::{User, gone_within, runs, talk};
+use crate::wait::until;
 
 /// The nodes of clusters that were built for scenarios, anywhere.
 fn temporary(user: &User) -> Vec<String> {
@@ -102,7 +105,7 @@ fn ctrl_c_ends_a_scenario_in_order() {
     assert_eq!(envelope["status"], "error", "{envelope}");
     assert_eq!(envelope["error"]["code"], "INTERRUPTED", "{envelope}");
     assert_eq!(envelope["data"]["verdict"], "interrupted", "{envelope}");
-    gone_within(&nodes, std::time::Duration::from_secs(1));
+    gone_within(&nodes, Duration::from_secs(1));
     assert_eq!(temporary(&user), [""; 0]);
 }
 
@@ -129,7 +132,7 @@ fn is_killed_in(scenario: &str, step: &str, fault: &str) {
     assert!(!left.is_empty(), "some nodes run");
     running.signal(Signal::SIGKILL);
     running.child.wait().unwrap();
-    gone_within(&left, std::time::Duration::from_secs(1));
+    gone_within(&left, Duration::from_secs(1));
     assert_eq!(processes_of(&user), [0; 0], "nothing was started since");
     let listed = user.data(&["ls"]);
     assert_eq!(listed.as_array().map(Vec::len), Some(0), "{listed}");
@@ -150,6 +153,35 @@ fn a_scenario_killed_while_links_are_cut_leaves_nothing() {
 #[test]
 fn a_scenario_killed_while_nodes_are_down_leaves_nothing() {
     is_killed_in("quorum-loss", "writing without a quorum", "kill");
+}
+
+/// Kills `scenario NAME --cluster dev` while a fault is at work: the supervisor mends it, long
+/// before the minute is over after which the fault would have ended by itself.
+async fn is_killed_on_a_running_cluster_in(scenario: &str, step: &str) {
+    let user = User::new();
+    user.up(&[]);
+    let mut running = user.spawn(&["scenario", scenario, "--cluster", "dev"]);
+    let said = |line: &std::io::Result<String>| line.as_ref().unwrap().contains(step);
+    assert!(running.stderr.find(said).is_some(), "{scenario}: {step:?}");
+    running.signal(Signal::SIGKILL);
+    let killed = Instant::now();
+    running.child.wait().unwrap();
+    until("the cluster is whole again", async || {
+        let status = user.data(&["status"]);
+        let nodes = status["nodes"].as_array().unwrap();
+        let whole = nodes.iter().all(|node| node["state"] == "ready")
+            && status["faults"].as_array().unwrap().is_empty();
+        whole.then_some(()).ok_or(status.to_string())
+    })
+    .await;
+    assert!(killed.elapsed() < Duration::from_secs(45), "it was mended");
+}
+
+#[tokio::test]
+async fn a_running_cluster_is_mended_when_its_scenario_is_killed() {
+    is_killed_on_a_running_cluster_in("network-partition", "load on the majority").await;
+    is_killed_on_a_running_cluster_in("pause-leader", "load while it sleeps").await;
+    is_killed_on_a_running_cluster_in("quorum-loss", "writing without a quorum").await;
 }
 
 /// The cluster that runs, by its name.

@@ -13,8 +13,8 @@ use crate::scenarios::history::{Event, NodeEvent, NodeLife};
 use crate::scenarios::workload::{Brokers, Recorder, brokers};
 use crate::spec::{ClusterSpec, NodeId, Ports};
 use crate::supervisor::{
-    ClusterEvent, ClusterHandle, ClusterName, LaunchRequest, Launched, News, Spawner, Trouble,
-    TroubleCode, launch, locate,
+    ClusterEvent, ClusterHandle, ClusterName, Guard, LaunchRequest, Launched, News, Spawner,
+    Trouble, TroubleCode, launch, locate,
 };
 
 /// A broker that is met for the first time.
@@ -61,6 +61,8 @@ pub(super) struct Site {
     pub(super) search: BTreeMap<NodeId, SocketAddr>,
     pub(super) handle: Option<ClusterHandle>,
     launched: Option<Launched>,
+    /// Mends a cluster that outlives this process, when that is killed.
+    guard: Option<Guard>,
     news: JoinSet<()>,
 }
 
@@ -88,7 +90,12 @@ impl Site {
                     note(recorder, node.id, NodeLife::Ready);
                 }
                 let spec = locate(&plan.places, name)?;
-                Self::ours(&spec, handle, None, recorder).await
+                let guard = handle.guard().await?;
+                let site = Self::ours(&spec, handle, None, recorder).await?;
+                Ok(Self {
+                    guard: Some(guard),
+                    ..site
+                })
             }
             Target::Foreign(addrs) => Self::foreign(addrs).await,
         }
@@ -135,6 +142,7 @@ impl Site {
             search: search.collect(),
             handle: Some(handle),
             launched,
+            guard: None,
             news,
         })
     }
@@ -149,6 +157,7 @@ impl Site {
             search: BTreeMap::new(),
             handle: None,
             launched: None,
+            guard: None,
             news: JoinSet::new(),
         })
     }
@@ -158,8 +167,11 @@ impl Site {
         self.news.shutdown().await;
     }
 
-    /// Stops and removes a cluster that was started for the scenario.
+    /// Stops and removes a cluster that was started for the scenario; leaves any other as it is.
     pub(super) async fn close(self) -> Result<(), Trouble> {
+        if let Some(guard) = self.guard {
+            guard.release().await?;
+        }
         match self.launched {
             Some(launched) => launched.stop().await,
             None => Ok(()),

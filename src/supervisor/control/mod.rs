@@ -96,6 +96,10 @@ pub(super) enum Request {
     },
     /// Answer with every event from now on.
     Subscribe,
+    /// Mend everything when this connection ends before it is released.
+    Guard,
+    /// The guard's end: what is broken now stays so.
+    Release,
 }
 
 /// A line to a client.

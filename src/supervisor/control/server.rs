@@ -16,11 +16,12 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
-use super::{Answer, Body, Request, act};
+use super::{Action, Answer, Body, Request, Verb, act};
 use crate::supervisor::actor::{Command, Event};
 use crate::supervisor::event::ClusterEvent;
 use crate::supervisor::lines::Lines;
 use crate::supervisor::probe;
+use crate::supervisor::selector::Selector;
 use crate::supervisor::status::{ClusterState, ClusterStatus};
 use crate::supervisor::trouble::{Trouble, TroubleCode};
 
@@ -86,23 +87,39 @@ async fn converse(stream: UnixStream, desk: Desk) {
     let mut client = Client {
         requests: Lines::new(read),
         answers: write,
+        parting: Parting::Nothing,
         desk,
     };
-    // A client that breaks off has told us all that it wanted to.
-    while let Ok(Some(line)) = client.requests.next().await {
-        if client.serve(&line).await.is_err() {
-            return;
-        }
+    client.listen().await;
+    if client.parting == Parting::Mend {
+        client.desk.mend().await;
     }
+}
+
+/// What is done when a client is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Parting {
+    Nothing,
+    Mend,
 }
 
 struct Client {
     requests: Lines<OwnedReadHalf>,
     answers: OwnedWriteHalf,
+    parting: Parting,
     desk: Desk,
 }
 
 impl Client {
+    /// A client that breaks off has told us all that it wanted to.
+    async fn listen(&mut self) {
+        while let Ok(Some(line)) = self.requests.next().await {
+            if self.serve(&line).await.is_err() {
+                return;
+            }
+        }
+    }
+
     async fn serve(&mut self, line: &str) -> io::Result<()> {
         let request = match serde_json::from_str(line) {
             Ok(request) => request,
@@ -111,8 +128,11 @@ impl Client {
                 return self.answer(Body::Trouble(trouble)).await;
             }
         };
-        if request == Request::Subscribe {
-            return self.report_events().await;
+        match request {
+            Request::Subscribe => return self.report_events().await,
+            Request::Guard => self.parting = Parting::Mend,
+            Request::Release => self.parting = Parting::Nothing,
+            _ => {}
         }
         let body = self
             .desk
@@ -170,7 +190,23 @@ impl Desk {
                 Ok(Body::Done)
             }
             Request::WaitReady { timeout } => self.wait_ready(timeout).await,
+            Request::Guard | Request::Release => Ok(Body::Done),
             Request::Subscribe => unreachable!("a subscription is served by its connection"),
+        }
+    }
+
+    /// Undoes what a client broke that is gone without a word: links first, so that nodes that
+    /// start find their peers. What cannot be undone is told by `status` as ever.
+    async fn mend(&mut self) {
+        drop(self.command(Command::Heal).await);
+        for verb in [Verb::Resume, Verb::Start] {
+            let all = Action {
+                verb,
+                select: Selector::All,
+                lasting: None,
+                signal: None,
+            };
+            drop(act::act(self, &all).await);
         }
     }
 

@@ -121,6 +121,8 @@ fn is_killed_in(scenario: &str, step: &str, fault: &str) {
         running.stderr.find(said).is_some(),
         "{scenario} says {step:?}"
     );
+    // Looking takes a while on a busy machine: the scenario waits.
+    running.signal(Signal::SIGSTOP);
     let faults = user.data(&["faults", "--cluster", &only_cluster(&user)]);
     assert!(
         faults.to_string().contains(fault),

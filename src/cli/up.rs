@@ -342,6 +342,10 @@ async fn attach(context: &Context, args: &Args, request: &LaunchRequest) -> Comm
     dry_run(&places(), request).map_err(|error| error.trouble(&request.cluster))?;
     context.say(format!("cluster {} is running already", request.cluster));
     let status = handle.wait_ready(request.timeout).await?;
+    // A node that is down is not waited for: a majority may be, and then nothing is ready.
+    if args.wait != Wait::None && !args.ui && status.ready_nodes() * 2 <= status.nodes.len() {
+        return Err(mostly_down(args, &status));
+    }
     let mut outcome = reached(&status);
     if status.state == ClusterState::Degraded {
         let down = status.nodes.iter().filter(|node| !node.is_ready());
@@ -355,6 +359,22 @@ async fn attach(context: &Context, args: &Args, request: &LaunchRequest) -> Comm
         outcome.warnings.push(String::from(text));
     }
     Ok(outcome)
+}
+
+fn mostly_down(args: &Args, status: &ClusterStatus) -> Failure {
+    let message = format!(
+        "cluster {} runs, and only {} of its {} nodes are ready",
+        status.cluster,
+        status.ready_nodes(),
+        status.nodes.len()
+    );
+    let down = status.nodes.iter().filter(|node| !node.is_ready());
+    let trouble = down.fold(
+        Trouble::new(TroubleCode::NotReady, message),
+        |trouble, node| trouble.fact(format!("{} is {}", node.name, node.state)),
+    );
+    let failure = Failure::from(trouble.hint(args.cluster.command("start all")));
+    failure.hint(args.cluster.command("status"))
 }
 
 /// What is told of a cluster that is ready, on stdout.

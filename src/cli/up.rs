@@ -351,7 +351,7 @@ async fn attach(context: &Context, args: &Args, request: &LaunchRequest) -> Comm
         let down = status.nodes.iter().filter(|node| !node.is_ready());
         outcome.warnings.extend(down.map(|node| {
             let hint = args.cluster.command(&format!("start {}", node.id.0));
-            format!("{} is {}; {hint}", node.name, node.state)
+            format!("{}: {}; {hint}", node.name, tables::node_state(node).1)
         }));
     }
     if !args.set.is_empty() {
@@ -371,7 +371,7 @@ fn mostly_down(args: &Args, status: &ClusterStatus) -> Failure {
     let down = status.nodes.iter().filter(|node| !node.is_ready());
     let trouble = down.fold(
         Trouble::new(TroubleCode::NotReady, message),
-        |trouble, node| trouble.fact(format!("{} is {}", node.name, node.state)),
+        |trouble, node| trouble.fact(format!("{}: {}", node.name, tables::node_state(node).1)),
     );
     let failure = Failure::from(trouble.hint(args.cluster.command("start all")));
     failure.hint(args.cluster.command("status"))

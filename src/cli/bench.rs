@@ -120,8 +120,7 @@ fn failure(target: &Target, error: &BenchError) -> Failure {
         BenchError::Create { source, .. } => target.refused("create the topic", source),
         BenchError::Delete { source, .. } => target.refused("delete the topic", source),
         BenchError::Open(_) | BenchError::Push { .. } => {
-            Failure::new(Exit::Precondition, "NO_ANSWER", error.to_string())
-                .hint(target.command("status"))
+            Failure::new(Exit::Precondition, "NO_ANSWER", error.to_string()).hint(target.look())
         }
     }
 }

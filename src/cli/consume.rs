@@ -175,8 +175,9 @@ fn failure(target: &Target, topic: &str, error: ConsumeError) -> Failure {
         ConsumeError::Bootstrap(error) => target.unreachable(&error),
         ConsumeError::NoTopic(topic) => target.no_topic(&topic),
         ConsumeError::NoPartition { .. } => target.no_partition(topic, error.to_string()),
-        ConsumeError::Stuck { .. } => Failure::new(Exit::NotReady, "NO_ANSWER", error.to_string())
-            .hint(target.command("status")),
+        ConsumeError::Stuck { .. } => {
+            Failure::new(Exit::NotReady, "NO_ANSWER", error.to_string()).hint(target.look())
+        }
         ConsumeError::Offsets {
             ref source,
             partition,

@@ -3,7 +3,7 @@
 use super::cluster::ClusterArgs;
 use super::context::Context;
 use super::outcome::{CommandResult, Outcome};
-use super::render::{self, tables};
+use super::render::{self, Table, tables};
 
 /// What `faults` takes.
 #[derive(Debug, clap::Args)]
@@ -25,7 +25,7 @@ pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
         context.say("nothing is broken on purpose");
         return Ok(outcome);
     }
-    let mut table = tables::table(&["FAULT", "ENDS"]);
+    let mut table = Table::new(&["FAULT", "ENDS"]);
     for fault in &faults {
         let ends = fault.ends_in_ms.map_or_else(
             || format!("with {}", tables::cure(&status.cluster, fault)),
@@ -33,5 +33,5 @@ pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
         );
         table.add_row([fault.fault.clone(), ends]);
     }
-    Ok(outcome.with_text(tables::text(&table)))
+    Ok(outcome.with_text(table.text()))
 }

@@ -88,12 +88,13 @@ async fn choose(args: &Args, all: Vec<NodeId>) -> Result<Vec<NodeId>, Failure> {
     let Some(select) = &args.select else {
         return Ok(all);
     };
+    let cluster = args.cluster.cluster.as_str();
     if !select.asks_who_leads() {
-        return Ok(select.choose(all.len(), None)?);
+        return Ok(select.choose(cluster, all.len(), None)?);
     }
     let status = args.cluster.connect().await?.status().await?;
     let leader = leader_for(select, &status).await;
-    Ok(select.choose(all.len(), leader)?)
+    Ok(select.choose(cluster, all.len(), leader)?)
 }
 
 fn print(context: &Context, lines: &[Line]) -> Result<(), Failure> {

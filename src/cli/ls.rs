@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::cluster::places;
 use super::context::Context;
 use super::outcome::{CommandResult, Failure, Outcome};
-use super::render::tables;
+use super::render::Table;
 use crate::spec::ClusterSpec;
 use crate::supervisor::{ClusterHandle, ClusterStatus, Entry, Trouble, TroubleCode, list, sweep};
 
@@ -30,7 +30,7 @@ pub(super) fn run(context: &Context, _: &Args) -> CommandResult {
     sweep(&places()).map_err(refused)?;
     let entries = list(&places()).map_err(refused)?;
     let rows = context.block_on(async { Ok(join_all(entries.into_iter().map(row)).await) })?;
-    let mut table = tables::table(&["CLUSTER", "STATE", "NODES", "BOOTSTRAP", "DIRECTORY"]);
+    let mut table = Table::new(&["CLUSTER", "STATE", "NODES", "BOOTSTRAP", "DIRECTORY"]);
     for row in &rows {
         table.add_row([
             row.entry.name.to_string(),
@@ -47,7 +47,7 @@ pub(super) fn run(context: &Context, _: &Args) -> CommandResult {
         context.say("no clusters; chronik-dev up makes one");
         return Ok(outcome);
     }
-    Ok(outcome.with_text(tables::text(&table)))
+    Ok(outcome.with_text(table.text()))
 }
 
 async fn row(entry: Entry) -> Row {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::cluster::places;
 use super::context::Context;
 use super::outcome::{CommandResult, Failure, Outcome};
-use super::render::tables;
+use super::render::Table;
 use crate::ports::{Holder, PlanError, SearchPorts, holder_of, plan};
 use crate::spec::{NodeId, PortPlan, Service, defaults};
 use crate::supervisor::{ClusterName, Trouble, TroubleCode, list};
@@ -35,7 +35,7 @@ struct Row {
 /// Runs `ports`.
 pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
     let rows = rows(args)?;
-    let mut table = tables::table(&["CLUSTER", "NODE", "SERVICE", "PORT", "STATE", "HOLDER"]);
+    let mut table = Table::new(&["CLUSTER", "NODE", "SERVICE", "PORT", "STATE", "HOLDER"]);
     for row in &rows {
         table.add_row([
             row.cluster
@@ -54,7 +54,7 @@ pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
         context.say("no ports");
     }
     let data: Value = rows.iter().map(Row::json).collect();
-    Ok(Outcome::new(data).with_text(tables::text(&table)))
+    Ok(Outcome::new(data).with_text(table.text()))
 }
 
 /// The plans of the stored clusters; without any, the plan that `up` would try first.

@@ -58,11 +58,11 @@ pub(super) struct Args {
 
 /// Sends the records.
 pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
-    let sent = context.block_on(send(context, args))?;
-    sent.conclude(context, args)
+    let (sent, target) = context.block_on(send(context, args))?;
+    sent.conclude(context, args, &target)
 }
 
-async fn send(context: &Context, args: &Args) -> Result<Sending, Failure> {
+async fn send(context: &Context, args: &Args) -> Result<(Sending, Target), Failure> {
     let target = args.target.resolve().await?;
     let producer = open(args, &target).await?;
     let sending = Sending::new(args, producer);
@@ -72,7 +72,7 @@ async fn send(context: &Context, args: &Args) -> Result<Sending, Failure> {
         sent = sending.run(context, args, source) => sent?,
         _interrupt = tokio::signal::ctrl_c() => return Err(Failure::interrupted()),
     }
-    Ok(sending)
+    Ok((sending, target))
 }
 
 async fn open(args: &Args, target: &Target) -> Result<Producer, Failure> {
@@ -87,8 +87,9 @@ async fn open(args: &Args, target: &Target) -> Result<Producer, Failure> {
         OpenError::Unreachable(source) if source.code().is_some() => {
             target.refused("start a producer", &source)
         }
-        other => Failure::new(Exit::NoCluster, "NOT_RUNNING", other.to_string())
-            .hint(target.command("status")),
+        other => {
+            Failure::new(Exit::NoCluster, "NOT_RUNNING", other.to_string()).hint(target.look())
+        }
     })
 }
 
@@ -302,7 +303,7 @@ impl Sending {
         self.last_trouble = Some(trouble);
     }
 
-    fn conclude(self, context: &Context, args: &Args) -> CommandResult {
+    fn conclude(self, context: &Context, args: &Args, target: &Target) -> CommandResult {
         let data = self.data(args);
         if self.given_up > 0 {
             let (lost, of) = (self.given_up, self.number);
@@ -315,7 +316,7 @@ impl Sending {
                 Some(trouble) => failure.fact(format!("caused by: {trouble}")),
                 None => failure,
             }
-            .hint("chronik-dev status shows whether a majority of the nodes runs"));
+            .hint(target.look()));
         }
         context.say(format!("{} acked", counted(self.number, "message")));
         Ok(Outcome::new(data))

@@ -66,7 +66,8 @@ fn summary(args: &Args, found: &hits::Found) -> String {
         n => format!(", {} to {} shown", args.from + 1, args.from as usize + n),
     };
     let lag = match found.lag {
-        0 => String::from("all committed records searched"),
+        0 if found.is_whole() => String::from("all committed records searched"),
+        0 => String::from("partitions are missing"),
         lag => format!("{} not searched yet", counted(lag, "committed record")),
     };
     let total = counted(found.total, "hit");
@@ -91,7 +92,7 @@ async fn alive(args: &Args) -> Result<SocketAddr, Failure> {
             Err(error) => reasons.push(error.to_string()),
         }
     }
-    Err(not_running(args, reasons))
+    Err(not_running(args, reasons).await)
 }
 
 fn search_ports(args: &Args) -> Result<Vec<SocketAddr>, Failure> {
@@ -159,10 +160,11 @@ fn refused(args: &Args, status: u16, body: &[u8]) -> Failure {
         (400, true) => {
             let message = format!("topic {topic:?} is not searchable");
             let create = "topic create NAME --config searchable.enabled=true";
+            let default = args.cluster.command("up --set search.default=true");
             Failure::new(Exit::Precondition, "NOT_SEARCHABLE", message)
                 .fact("a topic is made searchable when it is created")
                 .hint(args.cluster.command(create))
-                .hint("chronik-dev up --set search.default=true makes every new topic searchable")
+                .hint(format!("{default} makes every new topic searchable"))
         }
         (400 | 413, false) => Failure::new(Exit::Usage, "QUERY", "the query cannot be answered")
             .fact(format!("caused by: {reason}"))
@@ -174,14 +176,19 @@ fn refused(args: &Args, status: u16, body: &[u8]) -> Failure {
     failure.with_details(answer)
 }
 
-fn not_running(args: &Args, reasons: Vec<String>) -> Failure {
+async fn not_running(args: &Args, reasons: Vec<String>) -> Failure {
     let name = args.cluster.cluster.as_str();
     let message = format!("no node of cluster {name:?} answers searches");
     let failure = Failure::new(Exit::NoCluster, "NOT_RUNNING", message);
     let failure = reasons.into_iter().fold(failure, Failure::fact);
+    // Its supervisor may run on while all its nodes are down.
+    let cure = match args.cluster.connect().await {
+        Ok(_) => "start all",
+        Err(_) => "up -d",
+    };
     failure
         .hint(args.cluster.command("status"))
-        .hint(args.cluster.command("up -d"))
+        .hint(args.cluster.command(cure))
 }
 
 fn no_answer(args: &Args, error: &HttpError) -> Failure {

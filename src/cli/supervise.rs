@@ -16,11 +16,12 @@ pub(super) fn run(_: &Context) -> CommandResult {
         launcher.map_err(|source| Failure::system("cannot read a request from stdin", &source))?;
     let spawner =
         Spawner::own().map_err(|source| Failure::system("cannot find myself", &source))?;
+    let cluster = request.cluster.clone();
     match supervise(&places(), spawner, request, listen, gone) {
         Ok(Ended::Failed(trouble)) => Err(trouble.into()),
         Ok(Ended::Asked | Ended::Interrupted | Ended::Killed) => Ok(Outcome::printed()),
         Err(error) => {
-            let trouble = error.trouble();
+            let trouble = error.trouble(&cluster);
             tell(trouble.clone());
             Err(trouble.into())
         }

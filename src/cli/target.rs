@@ -70,7 +70,7 @@ impl Target {
             Some(name) => {
                 let message = format!("no broker of cluster {:?} answers", name.as_str());
                 Failure::new(Exit::NoCluster, "NOT_RUNNING", message)
-                    .hint(self.command("status"))
+                    .hint(self.look())
                     .hint(self.command("up -d"))
             }
             None => Failure::new(Exit::NoCluster, "NOT_RUNNING", "no broker answers")
@@ -87,20 +87,20 @@ impl Target {
     /// A broker said no, or did not answer, while `doing`.
     pub(super) fn refused(&self, doing: &str, error: &CallError) -> Failure {
         let (code, hint) = match error.code().map(|code| code.0) {
-            Some(3) => ("NO_TOPIC", "topic list"),
-            Some(36) => ("TOPIC_EXISTS", "topic list"),
+            Some(3) => ("NO_TOPIC", self.command("topic list")),
+            Some(36) => ("TOPIC_EXISTS", self.command("topic list")),
             // The request is wrong, not the cluster: name, partitions, replicas, configuration.
             Some(17 | 37 | 38 | 40) => {
                 return Failure::new(Exit::Precondition, "REFUSED", format!("cannot {doing}"))
                     .fact(format!("caused by: {error}"))
                     .hint("chronik-dev topic create --help shows what can be asked for");
             }
-            Some(_) => ("REFUSED", "status"),
-            None => ("NO_ANSWER", "status"),
+            Some(_) => ("REFUSED", self.look()),
+            None => ("NO_ANSWER", self.look()),
         };
         Failure::new(Exit::Precondition, code, format!("cannot {doing}"))
             .fact(format!("caused by: {error}"))
-            .hint(self.command(hint))
+            .hint(hint)
     }
 
     /// There is no such topic.
@@ -117,7 +117,18 @@ impl Target {
             .hint(self.command(&format!("topic describe {topic}")))
     }
 
-    /// One of our commands, for this cluster.
+    /// Where to look when brokers do not do what they should; `status` knows our clusters only.
+    pub(super) fn look(&self) -> String {
+        match &self.name {
+            Some(name) => {
+                let status = command(name.as_str(), "status");
+                format!("{status} shows whether a majority of the nodes runs")
+            }
+            None => String::from("look whether the brokers after --bootstrap run"),
+        }
+    }
+
+    /// One of our commands, for this cluster, of those that take --bootstrap.
     pub(super) fn command(&self, words: &str) -> String {
         match &self.name {
             Some(name) => command(name.as_str(), words),

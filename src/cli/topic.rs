@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use comfy_table::Table;
 use serde_json::{Value, json};
 
 use super::context::Context;
 use super::outcome::{CommandResult, Failure, Outcome};
+use super::render::Table;
 use super::target::{Target, TargetArgs};
 use crate::client::CallError;
 use crate::client::admin::{
@@ -166,30 +166,17 @@ fn list_text(topics: &[TopicView]) -> String {
     if topics.is_empty() {
         return String::new();
     }
-    let mut table = table(&["TOPIC", "PARTITIONS", "REPLICAS", ""]);
+    let mut table = Table::new(&["TOPIC", "PARTITIONS", "REPLICAS", ""]);
     for topic in topics {
         let internal = if topic.internal { "internal" } else { "" };
-        table.add_row(vec![
+        table.add_row([
             topic.name.clone(),
             topic.partitions.len().to_string(),
             replicas(topic).to_string(),
             internal.to_owned(),
         ]);
     }
-    trimmed(&table)
-}
-
-fn table(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_preset(comfy_table::presets::NOTHING);
-    table.set_header(header.iter().copied());
-    table
-}
-
-/// Without the blanks that a table leaves at the ends of its lines.
-fn trimmed(table: &Table) -> String {
-    let lines = table.lines().map(|line| line.trim().to_owned());
-    lines.collect::<Vec<_>>().join("\n")
+    table.text()
 }
 
 async fn describe(args: &Named) -> CommandResult {
@@ -275,12 +262,12 @@ fn source(source: ConfigSource) -> &'static str {
 }
 
 fn described_text(topic: &TopicView, extents: &Extents, configs: &[ConfigEntry]) -> String {
-    let mut table = table(&["PARTITION", "LEADER", "EPOCH", "REPLICAS", "ISR", "OFFSETS"]);
+    let mut table = Table::new(&["PARTITION", "LEADER", "EPOCH", "REPLICAS", "ISR", "OFFSETS"]);
     for partition in &topic.partitions {
         let extent = extents.get(&partition.index);
         let trouble = partition.error.map(|error| error.to_string());
         let leader = partition.leader.map(|leader| leader.to_string());
-        table.add_row(vec![
+        table.add_row([
             partition.index.to_string(),
             leader.or(trouble).unwrap_or_else(|| "none".to_owned()),
             partition.epoch.to_string(),
@@ -295,7 +282,7 @@ fn described_text(topic: &TopicView, extents: &Extents, configs: &[ConfigEntry])
     let id = topic
         .id
         .map_or_else(String::new, |id| format!(" (id {id})"));
-    let mut lines = vec![format!("{}{id}", topic.name), trimmed(&table)];
+    let mut lines = vec![format!("{}{id}", topic.name), table.text()];
     let set = configs
         .iter()
         .filter(|config| config.source == ConfigSource::Topic);

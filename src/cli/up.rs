@@ -130,7 +130,7 @@ pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
     if is_running(&request) {
         let attached = context.block_on(attach(context, args, &request));
         match attached {
-            Ok(_) if args.ui => return ui::meet(context, &args.cluster),
+            Ok(ready) if args.ui => return ui::meet(context, &args.cluster).map(|_left| ready),
             Err(failure) if failure.code == TroubleCode::NotRunning.as_str() => {}
             attached => return attached,
         }
@@ -232,7 +232,7 @@ fn foreground(context: &Context, args: &Args, request: &LaunchRequest) -> Comman
         Ok(Ended::Killed) => Ok(Outcome::printed().with_exit(Exit::Interrupted)),
         Ok(Ended::Failed(trouble)) => Err(trouble.into()),
         Err(StartError::Running(..)) => context.block_on(attach(context, args, request)),
-        Err(error) => Err(error.trouble().into()),
+        Err(error) => Err(error.trouble(&request.cluster).into()),
     }
 }
 
@@ -339,15 +339,19 @@ pub(super) async fn ready(
 async fn attach(context: &Context, args: &Args, request: &LaunchRequest) -> CommandResult {
     let handle = ClusterHandle::connect(&places(), &request.cluster).await?;
     // Refuses what contradicts the stored cluster; its spec is there once it is being started.
-    dry_run(&places(), request).map_err(|error| error.trouble())?;
+    dry_run(&places(), request).map_err(|error| error.trouble(&request.cluster))?;
     context.say(format!("cluster {} is running already", request.cluster));
     let status = handle.wait_ready(request.timeout).await?;
+    // A node that is down is not waited for: a majority may be, and then nothing is ready.
+    if args.wait != Wait::None && !args.ui && status.ready_nodes() * 2 <= status.nodes.len() {
+        return Err(mostly_down(args, &status));
+    }
     let mut outcome = reached(&status);
     if status.state == ClusterState::Degraded {
         let down = status.nodes.iter().filter(|node| !node.is_ready());
         outcome.warnings.extend(down.map(|node| {
             let hint = args.cluster.command(&format!("start {}", node.id.0));
-            format!("{} is {}; {hint}", node.name, node.state)
+            format!("{}: {}; {hint}", node.name, tables::node_state(node).1)
         }));
     }
     if !args.set.is_empty() {
@@ -357,13 +361,30 @@ async fn attach(context: &Context, args: &Args, request: &LaunchRequest) -> Comm
     Ok(outcome)
 }
 
-fn reached(status: &ClusterStatus) -> Outcome {
+fn mostly_down(args: &Args, status: &ClusterStatus) -> Failure {
+    let message = format!(
+        "cluster {} runs, and only {} of its {} nodes are ready",
+        status.cluster,
+        status.ready_nodes(),
+        status.nodes.len()
+    );
+    let down = status.nodes.iter().filter(|node| !node.is_ready());
+    let trouble = down.fold(
+        Trouble::new(TroubleCode::NotReady, message),
+        |trouble, node| trouble.fact(format!("{}: {}", node.name, tables::node_state(node).1)),
+    );
+    let failure = Failure::from(trouble.hint(args.cluster.command("start all")));
+    failure.hint(args.cluster.command("status"))
+}
+
+/// What is told of a cluster that is ready, on stdout.
+pub(super) fn reached(status: &ClusterStatus) -> Outcome {
     Outcome::new(render::to_json(status)).with_text(ready_line(status))
 }
 
 /// Says what would be started.
 fn plan(context: &Context, request: &LaunchRequest) -> CommandResult {
-    let plan = dry_run(&places(), request).map_err(|error| error.trouble())?;
+    let plan = dry_run(&places(), request).map_err(|error| error.trouble(&request.cluster))?;
     let data = json!({
         "cluster": request.cluster,
         "stored": plan.stored,

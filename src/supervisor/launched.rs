@@ -6,17 +6,19 @@
 
 use std::future::Future;
 use std::io;
+use std::process::ExitStatus;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout};
 use tokio::sync::broadcast;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::event::ClusterEvent;
 use super::lines::Lines;
 use super::request::LaunchRequest;
-use super::spawn::Spawner;
+use super::spawn::{Spawner, send};
 use super::status::ClusterStatus;
 use super::trouble::{Trouble, TroubleCode};
 use crate::spec::defaults::STOP_GRACE;
@@ -32,6 +34,15 @@ pub struct Launched {
     child: Child,
     lifeline: Option<ChildStdin>,
     events: Lines<ChildStdout>,
+}
+
+/// How a cluster was stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// Every node had its time.
+    Graceful,
+    /// Somebody could not wait.
+    Hurried,
 }
 
 /// Launches a supervisor for `request`; its own log goes to `log`.
@@ -95,20 +106,43 @@ impl Launched {
     }
 
     /// Stops the cluster and waits until the supervisor is gone.
-    pub async fn stop(mut self) -> Result<(), Trouble> {
+    pub async fn stop(self) -> Result<(), Trouble> {
+        self.stop_or_kill(async || std::future::pending().await)
+            .await
+            .map(drop)
+    }
+
+    /// The same; whenever `hurry` ends, nodes that still run are killed, as a second Ctrl-C does it.
+    pub async fn stop_or_kill(mut self, mut hurry: impl AsyncFnMut()) -> Result<Pace, Trouble> {
         self.lifeline = None;
-        let drained = async {
-            while self.next().await.is_some() {}
-            self.child.wait().await
-        };
-        match timeout(GONE_WITHIN, drained).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(Trouble::new(TroubleCode::Bug, error.to_string())),
-            Err(_elapsed) => {
-                let message = "the supervisor did not end when it was told to";
-                Err(Trouble::new(TroubleCode::Bug, message))
-            }
+        let deadline = Instant::now() + GONE_WITHIN;
+        let mut pace = Pace::Graceful;
+        loop {
+            let gone = tokio::select! {
+                gone = timeout_at(deadline, self.gone()) => gone,
+                () = hurry() => {
+                    pace = Pace::Hurried;
+                    // To the supervisor it is the second request: the first is the lifeline's end.
+                    let sent = send(&self.child, Signal::SIGTERM);
+                    sent.map_err(|error| Trouble::of(TroubleCode::Bug, &error))?;
+                    continue;
+                }
+            };
+            return match gone {
+                Ok(Ok(_)) => Ok(pace),
+                Ok(Err(error)) => Err(Trouble::of(TroubleCode::Bug, &error)),
+                Err(_elapsed) => {
+                    let message = "the supervisor did not end when it was told to";
+                    Err(Trouble::new(TroubleCode::Bug, message))
+                }
+            };
         }
+    }
+
+    /// Waits until the supervisor is gone; it can be asked again.
+    async fn gone(&mut self) -> io::Result<ExitStatus> {
+        while self.next().await.is_some() {}
+        self.child.wait().await
     }
 }
 

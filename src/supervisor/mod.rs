@@ -49,7 +49,7 @@ pub use event::{ClusterEvent, PhaseName};
 pub use exit::Exit;
 pub use handle::{ClusterHandle, Guard, News, locate, wipe};
 pub use ladder::Await;
-pub use launched::{Launched, launch, serve_launcher};
+pub use launched::{Launched, Pace, launch, serve_launcher};
 pub use log_tail::{escape, is_error, last_line};
 pub use name::{BadName, ClusterName};
 pub use places::{PlaceError, Places};

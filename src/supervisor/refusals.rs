@@ -3,17 +3,18 @@
 use serde_json::json;
 
 use super::directory::DirectoryError;
+use super::name::ClusterName;
 use super::prepare::PrepareError;
 use super::run::StartError;
-use super::trouble::{Trouble, TroubleCode};
+use super::trouble::{Trouble, TroubleCode, command};
 use crate::ports::{LeaseError, PortTaken};
 
 impl StartError {
-    /// The same as it crosses a process wall.
-    pub fn trouble(&self) -> Trouble {
+    /// The same as it crosses a process wall, with commands for the cluster that was meant.
+    pub fn trouble(&self, cluster: &ClusterName) -> Trouble {
         match self {
             Self::Running(..) => Trouble::of(TroubleCode::AlreadyRunning, self),
-            Self::Prepare(error) => error.trouble(),
+            Self::Prepare(error) => error.trouble(cluster),
             Self::Place(_) | Self::System { .. } | Self::Remove(_) => {
                 Trouble::of(TroubleCode::Precondition, self)
                     .hint("chronik-dev doctor looks for the usual causes")
@@ -23,11 +24,11 @@ impl StartError {
 }
 
 impl PrepareError {
-    /// The same as it crosses a process wall.
-    pub fn trouble(&self) -> Trouble {
+    /// The same as it crosses a process wall, with commands for the cluster that was meant.
+    pub fn trouble(&self, cluster: &ClusterName) -> Trouble {
         match self {
-            Self::Directory(error) => directory(error),
-            Self::Mismatch { cluster, .. } => Trouble::of(TroubleCode::Usage, self)
+            Self::Directory(error) => directory(error, cluster.as_str()),
+            Self::Mismatch { .. } => Trouble::of(TroubleCode::Usage, self)
                 .hint(format!("leave it out to start {cluster} as it is stored"))
                 .hint(format!(
                     "chronik-dev down --wipe --cluster {cluster} removes it with its data"
@@ -46,8 +47,10 @@ impl PrepareError {
     }
 }
 
-fn directory(error: &DirectoryError) -> Trouble {
+fn directory(error: &DirectoryError, cluster: &str) -> Trouble {
     let trouble = Trouble::of(TroubleCode::Precondition, error);
+    let up = command(cluster, "up");
+    let wipe = command(cluster, "down --wipe");
     match error {
         DirectoryError::NotOurs(_) => {
             trouble.hint("name a directory that is empty or does not exist")
@@ -55,17 +58,17 @@ fn directory(error: &DirectoryError) -> Trouble {
         DirectoryError::Elsewhere(path) => {
             trouble.hint(format!("leave out --data-dir, or name {}", path.display()))
         }
-        DirectoryError::Damaged { .. } => trouble.hint("chronik-dev up sets it aside"),
+        DirectoryError::Damaged { .. } => trouble.hint(format!("{up} sets it aside")),
         DirectoryError::SetAside { aside, .. } => trouble
             .hint(format!(
                 "put a good copy in its place; the bad one is {}",
                 aside.display()
             ))
-            .hint("or chronik-dev down --wipe, to begin anew without its data"),
+            .hint(format!("or {wipe}, to begin anew without its data")),
         DirectoryError::Headless(path) => trouble
             .hint("put the file back; it may have been set aside as .bad beside it")
             .hint(format!(
-                "or chronik-dev down --wipe, to begin anew without the data in {}",
+                "or {wipe}, to begin anew without the data in {}",
                 path.display()
             )),
         DirectoryError::Version { .. } => {
@@ -103,4 +106,17 @@ fn port_taken(trouble: Trouble, taken: &PortTaken) -> Trouble {
         .with_details(details)
         .hint("chronik-dev ports shows who holds what")
         .hint("end that process, or choose another base: --port-base PORT")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_wipes_is_said_of_the_cluster_that_was_meant() {
+        let error = PrepareError::from(DirectoryError::Headless("blue".into()));
+        let hints = error.trouble(&"blue".parse().unwrap()).hints;
+        let wipe = hints.iter().find(|hint| hint.contains("--wipe")).unwrap();
+        assert!(wipe.contains("down --wipe --cluster blue"), "{wipe}");
+    }
 }

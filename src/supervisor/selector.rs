@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::trouble::{Trouble, TroubleCode};
+use super::trouble::{Trouble, TroubleCode, command};
 use crate::spec::NodeId;
 
 /// Which nodes.
@@ -187,13 +187,19 @@ impl Selector {
     }
 
     /// The nodes that are meant, whatever they are doing.
-    pub fn choose(&self, nodes: usize, leader: Option<NodeId>) -> Result<Vec<NodeId>, Trouble> {
+    pub fn choose(
+        &self,
+        cluster: &str,
+        nodes: usize,
+        leader: Option<NodeId>,
+    ) -> Result<Vec<NodeId>, Trouble> {
         let field = Field {
             nodes,
             candidates: (1..=nodes as u64).map(NodeId).collect(),
             leader,
         };
-        Ok(self.resolve(&field)?)
+        let chosen = self.resolve(&field);
+        chosen.map_err(|error| error.trouble(cluster))
     }
 
     fn first(&self, wanted: usize, mut from: Vec<NodeId>) -> Result<Vec<NodeId>, Unresolved> {
@@ -216,21 +222,24 @@ fn exist(wanted: &[NodeId], nodes: usize) -> Result<Vec<NodeId>, Unresolved> {
     }
 }
 
-impl From<Unresolved> for Trouble {
-    fn from(error: Unresolved) -> Self {
-        let code = match error {
-            Unresolved::NoSuchNode { .. } => TroubleCode::Usage,
-            Unresolved::NoLeader
-            | Unresolved::NoPartitionLeader { .. }
-            | Unresolved::TooFew { .. } => TroubleCode::Precondition,
+impl Unresolved {
+    /// What a person is told, with commands for the cluster that was meant.
+    pub(super) fn trouble(&self, cluster: &str) -> Trouble {
+        let code = match self {
+            Self::NoSuchNode { .. } => TroubleCode::Usage,
+            Self::NoLeader | Self::NoPartitionLeader { .. } | Self::TooFew { .. } => {
+                TroubleCode::Precondition
+            }
         };
-        let trouble = Self::of(code, &error);
-        match error {
-            Unresolved::NoPartitionLeader { topic, .. } => trouble.hint(format!(
-                "chronik-dev topic describe {topic} shows its partitions and their leaders"
-            )),
-            _ => trouble.hint("chronik-dev status shows the nodes"),
-        }
+        let (words, shows) = match self {
+            Self::NoPartitionLeader { topic, .. } => (
+                format!("topic describe {topic}"),
+                "its partitions and their leaders",
+            ),
+            _ => (String::from("status"), "the nodes"),
+        };
+        let command = command(cluster, &words);
+        Trouble::of(code, self).hint(format!("{command} shows {shows}"))
     }
 }
 
@@ -305,6 +314,22 @@ mod tests {
         assert_eq!(
             few.to_string(),
             "follower wants 1 node(s), and 0 can be chosen"
+        );
+    }
+
+    #[test]
+    fn the_hint_is_about_the_cluster_that_was_meant() {
+        let hints = |select: &str, cluster: &str| {
+            let select: Selector = select.parse().unwrap();
+            select.choose(cluster, 3, None).unwrap_err().hints
+        };
+        assert_eq!(hints("9", "dev"), ["chronik-dev status shows the nodes"]);
+        assert_eq!(
+            hints("leader:orders/0", "blue"),
+            [
+                "chronik-dev topic describe orders --cluster blue shows its partitions and their \
+                 leaders"
+            ]
         );
     }
 

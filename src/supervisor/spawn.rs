@@ -124,10 +124,7 @@ impl NodeProcess {
 
     /// Sends a signal; nothing happens when the process was reaped.
     pub(super) fn signal(&self, signal: Signal) -> io::Result<()> {
-        match self.child.id() {
-            Some(pid) => Ok(kill(Pid::from_raw(pid.cast_signed()), signal)?),
-            None => Ok(()),
-        }
+        send(&self.child, signal)
     }
 
     /// Closes the lifeline: the node flushes and leaves, without handing over.
@@ -138,6 +135,14 @@ impl NodeProcess {
     /// Waits for its end and reaps it.
     pub(super) async fn wait(&mut self) -> io::Result<ExitStatus> {
         self.child.wait().await
+    }
+}
+
+/// Sends a signal to a child; nothing happens when it was reaped.
+pub(super) fn send(child: &Child, signal: Signal) -> io::Result<()> {
+    match child.id() {
+        Some(pid) => Ok(kill(Pid::from_raw(pid.cast_signed()), signal)?),
+        None => Ok(()),
     }
 }
 

@@ -34,6 +34,13 @@ echo '{"event":"bound"}'
 while :; do read -r _ < /dev/zero; done
 "#;
 
+/// A supervisor that outlives its lifeline and ends on SIGTERM.
+const TOUGH: &str = r"#!/bin/sh
+trap 'exit 0' TERM
+cat > /dev/null
+while :; do sleep 1 > /dev/null & wait $!; done
+";
+
 struct Stage {
     root: tempfile::TempDir,
 }
@@ -195,4 +202,20 @@ async fn a_node_that_does_not_leave_is_killed_after_the_grace() {
     };
     assert!(events.iter().any(killed), "{events:?}");
     assert!(all_gone(&events));
+}
+
+#[tokio::test]
+async fn who_cannot_wait_for_a_launched_supervisor_signals_it() {
+    let stage = Stage::new();
+    let spawner = Spawner::of(stage.program(TOUGH));
+    let request = stage.request(Await::None, Duration::from_secs(20));
+    let log = std::fs::File::create(stage.root.path().join("log")).unwrap();
+    let launched = launch(&spawner, &request, log).await.unwrap();
+    let mut patient = false;
+    let hurry = async || {
+        if std::mem::replace(&mut patient, true) {
+            pending::<()>().await;
+        }
+    };
+    assert_eq!(launched.stop_or_kill(hurry).await, Ok(Pace::Hurried));
 }

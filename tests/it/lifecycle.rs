@@ -117,6 +117,20 @@ fn a_launcher_killed_in_the_middle_of_a_start_takes_its_cluster_along() {
 }
 
 #[test]
+fn a_cluster_without_a_majority_is_not_told_to_be_ready() {
+    let user = User::new();
+    user.up(&[]);
+    user.ok(&["kill", "1,2"]);
+    let (code, envelope) = user.json(&["up", "-d"]);
+    assert_eq!((code, &envelope["error"]["code"]), (3, &"NOT_READY".into()));
+    let hints = &envelope["error"]["hints"];
+    assert_eq!(hints[0], "chronik-dev start all", "{envelope}");
+    assert!(user.ok(&["up", "-d", "--wait", "none"]).contains("READY"));
+    user.ok(&["start", "1"]);
+    assert!(user.ok(&["up", "-d"]).contains("READY"));
+}
+
+#[test]
 fn one_ctrl_c_stops_everybody_gracefully() {
     let user = User::new();
     let mut up = user.spawn(&["up", "--port-base", &base()]);

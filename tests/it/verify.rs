@@ -26,10 +26,16 @@ fn header() -> Header {
         repeat: String::from("chronik-dev scenario topic-replication --seed 7"),
         nodes: NODES.into(),
         settings: Vec::new(),
-        without: vec![Absent {
-            law: Law::CommittedOffsets,
-            why: String::from("no group reads"),
-        }],
+        without: vec![
+            Absent {
+                law: Law::CommittedOffsets,
+                why: String::from("no group reads"),
+            },
+            Absent {
+                law: Law::SearchFollowsLog,
+                why: String::from("nobody searches"),
+            },
+        ],
         claims: Claims::load(),
     }
 }

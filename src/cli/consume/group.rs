@@ -141,7 +141,7 @@ fn refused(target: &Target, topic: &str, error: GroupError) -> Failure {
             let message = format!("group {group:?} cannot be joined");
             Failure::new(Exit::NotReady, "NO_ANSWER", message)
                 .fact(format!("caused by: {source}"))
-                .hint(target.command("status"))
+                .hint(target.look())
         }
     }
 }

@@ -19,6 +19,7 @@ use serde_json::json;
 use super::dashboard;
 use crate::cli::outcome::{CommandResult, Exit, Failure, Outcome};
 use crate::spec::{NodeId, Ports};
+use crate::supervisor::command;
 
 const MANIFEST: &str = ".chronik-dev-export.json";
 
@@ -57,8 +58,15 @@ fn files(cluster: &str, nodes: &[(NodeId, Ports)]) -> [(&'static str, String); 3
     [
         ("prometheus.yml", prometheus(cluster, nodes)),
         ("grafana/chronik-dev.json", dashboard),
-        ("README.md", include_str!("export.md").to_owned()),
+        ("README.md", readme(cluster, nodes)),
     ]
+}
+
+fn readme(cluster: &str, nodes: &[(NodeId, Ports)]) -> String {
+    let (_, first) = nodes.first().expect("a cluster has nodes");
+    include_str!("export.md")
+        .replace("{metrics}", &command(cluster, "metrics"))
+        .replace("{target}", &target(*first))
 }
 
 /// Names of clusters need no quoting, and are quoted.
@@ -149,6 +157,17 @@ mod tests {
     #[test]
     fn the_targets_are_the_cluster_s() {
         insta::assert_snapshot!(prometheus("dev", &nodes(9092)));
+    }
+
+    #[test]
+    fn the_readme_names_this_cluster() {
+        let text = readme("blue", &nodes(9192));
+        assert!(
+            text.contains("chronik-dev metrics --cluster blue"),
+            "{text}"
+        );
+        assert!(text.contains("http://127.0.0.1:9194/metrics"), "{text}");
+        assert!(!text.contains(['{', '}']), "{text}");
     }
 
     #[test]

@@ -109,11 +109,13 @@ pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
 async fn chosen(args: &Args, spec: &ClusterSpec) -> Result<Vec<(NodeId, Ports)>, Failure> {
     let nodes = match &args.select {
         None => spec.node_ids().collect(),
-        Some(select) if !select.asks_who_leads() => select.choose(spec.nodes(), None)?,
+        Some(select) if !select.asks_who_leads() => {
+            select.choose(&spec.name, spec.nodes(), None)?
+        }
         Some(select) => {
             let handle: ClusterHandle = args.cluster.connect().await?;
             let leader = leader_for(select, &handle.status().await?).await;
-            select.choose(spec.nodes(), leader)?
+            select.choose(&spec.name, spec.nodes(), leader)?
         }
     };
     Ok(nodes
@@ -143,7 +145,9 @@ fn told(context: &Context, args: &Args, nodes: &[NodeDigest]) -> CommandResult {
     if nodes.iter().all(|node| node.figures.is_err()) {
         let message = format!("no node of cluster {cluster:?} tells its metrics");
         let failure = Failure::new(Exit::NoCluster, "NO_ANSWER", message).with_data(data);
-        let failure = failure.hint(args.cluster.command("status"));
+        let failure = failure
+            .hint(args.cluster.command("status"))
+            .hint(args.cluster.command("start all"));
         return Err(nodes.iter().fold(failure, |failure, node| {
             let reason = node.figures.as_ref().err();
             failure.fact(format!("{}: {}", node.node, reason.map_or("", |r| r)))

@@ -8,7 +8,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Style, clock, counted, tables};
+use super::{Style, Table, clock, counted};
 use crate::supervisor::escape;
 
 /// Set around matches by the node: private characters that mean nothing in a text.
@@ -88,6 +88,11 @@ impl Found {
             },
             "hits": self.hits.iter().map(Hit::data).collect::<Vec<_>>(),
         })
+    }
+
+    /// Whether every partition answered.
+    pub(in crate::cli) fn is_whole(&self) -> bool {
+        self.shards["failures"].as_array().is_none_or(Vec::is_empty)
     }
 
     /// Partitions that did not answer.
@@ -174,7 +179,7 @@ pub(in crate::cli) fn table(found: &Found, asked: &str, style: Style) -> String 
     if found.hits.is_empty() {
         return String::new();
     }
-    let mut table = tables::table(&["RECORD", "TIME", "KEY", "DOCUMENT"]);
+    let mut table = Table::new(&["RECORD", "TIME", "KEY", "DOCUMENT"]);
     for hit in &found.hits {
         let key = hit.key.as_deref().map_or_else(|| String::from("-"), escape);
         table.add_row([
@@ -184,7 +189,7 @@ pub(in crate::cli) fn table(found: &Found, asked: &str, style: Style) -> String 
             marked(&hit.document(), style),
         ]);
     }
-    tables::text(&table)
+    table.text()
 }
 
 /// Escaped, cut, and with the matches marked: bold where there is colour, between `«` and `»`

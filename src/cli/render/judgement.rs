@@ -3,7 +3,7 @@
 //! Words of a history come from a file that anybody can have written, so their control characters
 //! are shown and not obeyed.
 
-use super::{Style, tables};
+use super::{Style, Table};
 use crate::scenarios::history::Header;
 use crate::scenarios::judge::{Anomaly, Counts, Judgement, LawResult, LawVerdict, Verdict};
 use crate::supervisor::escape;
@@ -39,27 +39,19 @@ fn headline(header: &Header, judgement: &Judgement, style: Style) -> String {
     format!("{word}  {scenario}, seed {}, on {target}", header.seed)
 }
 
-/// The table of laws. It is laid out first and coloured then: colour codes have no width.
 fn laws(judgement: &Judgement, style: Style) -> String {
-    let mut table = tables::table(&["LAW", "RESULT", "EXAMINED", "BROKEN", "REMARK"]);
+    let mut table = Table::new(&["LAW", "RESULT", "EXAMINED", "BROKEN", "REMARK"]);
     for verdict in &judgement.laws {
         let remark = verdict.remarks.first().map_or("", String::as_str);
         table.add_row([
             verdict.law.to_string(),
-            result(verdict.result).to_owned(),
+            paint(verdict.result, style),
             verdict.examined.to_string(),
             verdict.broken.to_string(),
             escape(remark),
         ]);
     }
-    let laid_out = tables::text(&table);
-    let mut lines = laid_out.lines();
-    let head = lines.next().map(ToOwned::to_owned);
-    let rows = lines.zip(&judgement.laws).map(|(line, verdict)| {
-        let word = result(verdict.result);
-        line.replacen(word, &paint(verdict.result, style), 1)
-    });
-    head.into_iter().chain(rows).collect::<Vec<_>>().join("\n")
+    table.text()
 }
 
 fn result(result: LawResult) -> &'static str {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Style, tables};
+use super::{Style, Table};
 use crate::cli::metrics::{Figures, Latency, NodeDigest, Over, Quantile, Traffic};
 
 /// The blocks of a plot, from nothing to all.
@@ -42,7 +42,7 @@ fn of_a_life(traffic: &Traffic) -> bool {
 }
 
 fn summary(nodes: &[NodeDigest], style: Style) -> String {
-    let mut table = tables::table(&[
+    let mut table = Table::new(&[
         "NODE",
         "STATE",
         "METADATA",
@@ -59,10 +59,10 @@ fn summary(nodes: &[NodeDigest], style: Style) -> String {
         let name = node.node.to_string();
         match &node.figures {
             Ok(figures) => table.add_row(summary_row(name, figures, style)),
-            Err(_) => table.add_row(vec![name, style.red("✗ silent")]),
-        };
+            Err(_) => table.add_row([name, style.red("✗ silent")]),
+        }
     }
-    tables::text(&table)
+    fitted(&table, style)
 }
 
 fn summary_row(name: String, figures: &Figures, style: Style) -> Vec<String> {
@@ -114,7 +114,7 @@ fn traffic(nodes: &[NodeDigest], style: Style) -> String {
     if style.live() {
         headers.extend(["COURSE OF BYTES", "LATENCIES, FAST TO SLOW"]);
     }
-    let mut table = tables::table(&headers);
+    let mut table = Table::new(&headers);
     for node in nodes {
         let mut name = node.node.to_string();
         let Ok(figures) = &node.figures else { continue };
@@ -136,7 +136,15 @@ fn traffic(nodes: &[NodeDigest], style: Style) -> String {
             table.add_row(row);
         }
     }
-    tables::text(&table)
+    fitted(&table, style)
+}
+
+/// On a terminal only the columns that it has room for: lines that wrap are no table.
+fn fitted(table: &Table, style: Style) -> String {
+    match style.columns() {
+        Some(columns) => table.fitted(columns.into()),
+        None => table.text(),
+    }
 }
 
 /// Values as blocks, the largest as a full one; nothing at all is a row of the lowest.
@@ -276,6 +284,17 @@ mod tests {
     fn a_terminal_gets_plots() {
         let text = text("cluster dev, over 2s", &nodes(), Style::on_a_terminal());
         insta::assert_snapshot!(console::strip_ansi_codes(&text));
+    }
+
+    #[test]
+    fn a_narrow_terminal_gets_what_fits() {
+        let style = Style::on_a_terminal_of(80);
+        let text = text("cluster dev, over 2s", &nodes(), style);
+        insta::assert_snapshot!(console::strip_ansi_codes(&text));
+        assert!(
+            text.lines()
+                .all(|line| console::measure_text_width(line) <= 80)
+        );
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub(super) mod metrics;
 pub(super) mod progress;
 mod style;
 pub(super) mod summary;
+mod table;
 pub(super) mod tables;
 pub(super) mod usage;
 
@@ -17,6 +18,7 @@ use super::context::{Context, Format};
 use super::outcome::{CommandResult, Failure, Outcome, Printed};
 
 pub(super) use style::{ColorChoice, Style, Tone};
+pub(super) use table::Table;
 
 /// The envelope's format version.
 const SCHEMA_VERSION: u32 = 1;

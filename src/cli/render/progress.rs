@@ -151,7 +151,7 @@ pub(in crate::cli) fn describe(event: &ClusterEvent, style: Style) -> Option<Str
         ClusterEvent::NodeReady { node } => format!("{node}: {}", style.green("✓ ready")),
         ClusterEvent::NodeNotReady { node, reason } => {
             format!(
-                "{node}: {}: {}",
+                "{node}: {}, waiting for {}",
                 style.yellow("! not ready"),
                 escape(reason)
             )

@@ -1,8 +1,6 @@
 //! Colour, where it is wanted and understood. Meaning never rests on it.
 
-use std::io::IsTerminal;
-
-use console::Style as Paint;
+use console::{Style as Paint, Term};
 
 use crate::cli::environment::{self, ColorWish};
 
@@ -40,17 +38,19 @@ pub(in crate::cli) enum Tone {
 pub(in crate::cli) struct Style {
     colored: bool,
     live: bool,
+    /// How wide the terminal is, where there is one that says so.
+    columns: Option<u16>,
 }
 
 impl Style {
     /// The style of stdout.
     pub(in crate::cli) fn of_stdout(choice: ColorChoice) -> Self {
-        Self::of(choice, std::io::stdout().is_terminal())
+        Self::of(choice, &Term::stdout())
     }
 
     /// The style of stderr.
     pub(in crate::cli) fn of_stderr(choice: ColorChoice) -> Self {
-        Self::of(choice, std::io::stderr().is_terminal())
+        Self::of(choice, &Term::stderr())
     }
 
     /// No colour and no moving lines.
@@ -58,6 +58,7 @@ impl Style {
         Self {
             colored: false,
             live: false,
+            columns: None,
         }
     }
 
@@ -67,6 +68,7 @@ impl Style {
         Self {
             colored: true,
             live: false,
+            columns: None,
         }
     }
 
@@ -76,10 +78,21 @@ impl Style {
         Self {
             colored: false,
             live: true,
+            columns: None,
         }
     }
 
-    fn of(choice: ColorChoice, terminal: bool) -> Self {
+    /// The same, so wide.
+    #[cfg(test)]
+    pub(in crate::cli) fn on_a_terminal_of(columns: u16) -> Self {
+        Self {
+            columns: Some(columns),
+            ..Self::on_a_terminal()
+        }
+    }
+
+    fn of(choice: ColorChoice, term: &Term) -> Self {
+        let terminal = term.is_term();
         let colored = match (choice, environment::color_wish()) {
             (ColorChoice::Always, _) | (ColorChoice::Auto, ColorWish::Always) => true,
             (ColorChoice::Never, _) | (ColorChoice::Auto, ColorWish::Never) => false,
@@ -88,12 +101,18 @@ impl Style {
         Self {
             colored,
             live: terminal && !environment::dumb_terminal(),
+            columns: term.size_checked().map(|(_, columns)| columns),
         }
     }
 
     /// Whether lines may be drawn over: a terminal that understands control codes.
     pub(in crate::cli) fn live(self) -> bool {
         self.live
+    }
+
+    /// How wide the terminal is; `None` where there is none, or it does not say.
+    pub(in crate::cli) fn columns(self) -> Option<u16> {
+        self.columns
     }
 
     /// Whether there is colour.

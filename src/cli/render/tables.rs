@@ -1,30 +1,11 @@
 //! Tables for people: aligned columns without borders, state as a shape and a word.
 
-use comfy_table::{Table, presets};
 use serde_json::{Value, json};
 
-use super::{Style, Tone};
+use super::{Style, Table, Tone};
 use crate::cli::context::Context;
 use crate::spec::{NodeId, PortPlan, Role};
 use crate::supervisor::{ClusterState, ClusterStatus, FaultView, NodeView, command, escape};
-
-/// A table with these headers.
-pub(in crate::cli) fn table(headers: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
-    table.set_header(headers.iter().map(ToString::to_string));
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
-    table
-}
-
-/// The table without blanks at the line ends.
-pub(in crate::cli) fn text(table: &Table) -> String {
-    let text = table.to_string();
-    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
-    lines.join("\n")
-}
 
 /// A cluster: a headline, its nodes, its faults.
 pub(in crate::cli) fn status(context: &Context, status: &ClusterStatus) -> String {
@@ -77,7 +58,7 @@ pub(in crate::cli) fn cure(cluster: &str, fault: &FaultView) -> String {
 }
 
 fn nodes(status: &ClusterStatus, style: Style) -> String {
-    let mut table = table(&[
+    let mut table = Table::new(&[
         "NODE", "STATE", "ROLE", "TERM", "APPLIED", "LED", "LAG", "PID", "RESTARTS", "KAFKA",
         "RAFT", "METRICS", "SEARCH",
     ]);
@@ -99,7 +80,7 @@ fn nodes(status: &ClusterStatus, style: Style) -> String {
             or_dash(node.ports.search),
         ]);
     }
-    text(&table)
+    table.text()
 }
 
 fn paint((tone, text): (Tone, &str), style: Style) -> String {
@@ -151,7 +132,7 @@ fn dash() -> String {
 
 /// The ports of a plan that is not in use.
 pub(in crate::cli) fn plan(_: &Context, plan: &PortPlan) -> String {
-    let mut table = table(&["NODE", "KAFKA", "RAFT", "METRICS", "SEARCH"]);
+    let mut table = Table::new(&["NODE", "KAFKA", "RAFT", "METRICS", "SEARCH"]);
     for (position, ports) in plan.0.iter().enumerate() {
         table.add_row([
             NodeId(position as u64 + 1).to_string(),
@@ -161,7 +142,7 @@ pub(in crate::cli) fn plan(_: &Context, plan: &PortPlan) -> String {
             or_dash(ports.search),
         ]);
     }
-    text(&table)
+    table.text()
 }
 
 /// The same for programs: an array with one object for each port.

@@ -12,8 +12,8 @@ use crate::supervisor::ClusterName;
 #[command(
     after_help = "Example:\n  chronik-dev scenario leader-failover\n  chronik-dev scenario all --report out",
     after_long_help = "\
-Without --cluster each scenario builds a fresh cluster on free ports and removes it; with it, it uses
-a running one and leaves it healed; with --bootstrap those that break nothing run against any
+Without --cluster each scenario builds a fresh cluster on free ports and removes it; with it, it
+uses a running one and leaves it healed; with --bootstrap those that break nothing run against any
 Kafka-compatible cluster.
 
 Exit codes, the first that applies of:

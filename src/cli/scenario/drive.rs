@@ -16,6 +16,7 @@ use crate::scenarios::Halt;
 use crate::scenarios::catalogue::Scenario;
 use crate::scenarios::history::RecordingError;
 use crate::scenarios::runner::{Keep, Plan, Ran, Viewer, run};
+use crate::supervisor::command;
 
 /// The signals that ask a run to end.
 struct Interrupts {
@@ -66,7 +67,7 @@ pub(super) async fn drive(
             let mut running = pin!(run(&plan, scenario, stopped.clone(), &viewer));
             let ran: Ran = loop {
                 tokio::select! {
-                    ran = &mut running => break ran.map_err(failure)?,
+                    ran = &mut running => break ran.map_err(|halt| failure(args, halt))?,
                     () = interrupts.next() => {
                         stop.send_replace(true);
                     }
@@ -110,14 +111,25 @@ fn of_run(args: &Args, plan: &Plan, (scenario, number): (Scenario, u32)) -> Plan
     }
 }
 
+/// Where to look when no broker answers.
+fn look(args: &Args) -> String {
+    match &args.cluster {
+        Some(cluster) => {
+            let status = command(cluster.as_str(), "status");
+            format!("{status} shows whether a majority of the nodes runs")
+        }
+        None => String::from("check the addresses after --bootstrap, and that the brokers run"),
+    }
+}
+
 /// What is not the cluster's fault.
-fn failure(halt: Halt) -> Failure {
+fn failure(args: &Args, halt: Halt) -> Failure {
     match halt {
         Halt::Trouble(trouble) => trouble.into(),
         Halt::Unfit(why) => Failure::usage(why),
         Halt::Bootstrap(error) => Failure::new(Exit::NoCluster, "NOT_RUNNING", "no broker answers")
             .fact(error.to_string())
-            .hint("check the addresses after --bootstrap, and that the brokers run"),
+            .hint(look(args)),
         Halt::Recording(RecordingError::Write(error)) => {
             Failure::system("cannot write the history", &error)
         }

@@ -13,11 +13,12 @@ mod wish;
 
 use super::cluster::{ClusterArgs, places};
 use super::context::{Context, Format};
-use super::outcome::{CommandResult, Failure, Outcome};
+use super::outcome::{CommandResult, Exit, Failure, Outcome};
 use super::render::Style;
-use crate::supervisor::{ClusterHandle, Launched, Trouble, TroubleCode};
+use super::up;
+use crate::supervisor::{Launched, Pace, Trouble, TroubleCode};
 
-use shell::{Left, Show};
+use shell::{Held, Left, Show, Signals};
 use view::Theme;
 
 /// What `ui` takes.
@@ -75,8 +76,8 @@ pub(super) async fn hold(
     launched: Launched,
 ) -> CommandResult {
     match shell::run(show(context, cluster), Some(launched)).await? {
-        Left::Watching(launched) => let_go(context, cluster, launched).await,
-        Left::Stop(launched) => stop(context, cluster, launched).await,
+        Left::Watching(held) => let_go(context, cluster, held).await,
+        Left::Stop(held) => stop(context, cluster, held).await,
         Left::Over(None) => Ok(Outcome::printed()),
         Left::Over(Some(trouble)) => Err((*trouble).into()),
     }
@@ -98,51 +99,41 @@ fn theme(style: Style) -> Theme {
     }
 }
 
-async fn let_go(
-    context: &Context,
-    cluster: &ClusterArgs,
-    launched: Option<Launched>,
-) -> CommandResult {
-    if let Some(launched) = launched {
-        let let_go = launched.detach().await;
-        let_go.map_err(|source| Failure::system("cannot let go of the cluster", &source))?;
-        let down = cluster.command("down");
-        context.say(format!(
-            "cluster {} runs on; {down} stops it",
-            cluster.cluster
-        ));
-    }
-    Ok(Outcome::printed())
-}
-
-/// As the first Ctrl-C of `up`; a second one does not wait for the end, which comes all the same.
-async fn stop(
-    context: &Context,
-    cluster: &ClusterArgs,
-    launched: Option<Launched>,
-) -> CommandResult {
-    let Some(launched) = launched else {
+/// As `up -d`: the line on stdout is that of a cluster that is ready.
+async fn let_go(context: &Context, cluster: &ClusterArgs, held: Option<Held>) -> CommandResult {
+    let Some(Held { launched, ready }) = held else {
         return Ok(Outcome::printed());
     };
-    let formed = was_ready(cluster).await;
-    context.say(format!("stopping cluster {}", cluster.cluster));
-    tokio::select! {
-        stopped = launched.stop() => stopped?,
-        _again = tokio::signal::ctrl_c() => return Err(Failure::interrupted()),
-    }
-    context.say("all nodes stopped");
-    if formed {
-        Ok(Outcome::printed())
-    } else {
-        Err(Trouble::new(TroubleCode::Interrupted, "interrupted before it was ready").into())
-    }
+    let let_go = launched.detach().await;
+    let_go.map_err(|source| Failure::system("cannot let go of the cluster", &source))?;
+    let (name, down) = (&cluster.cluster, cluster.command("down"));
+    context.say(format!("cluster {name} runs on; {down} stops it"));
+    let Some(status) = ready else {
+        let up = cluster.command("up -d");
+        context.say(format!("it is not ready yet; {up} waits for it"));
+        return Ok(Outcome::printed());
+    };
+    Ok(up::reached(&status))
 }
 
-/// Ctrl-C of a cluster that was never ready counts as an interrupt.
-async fn was_ready(cluster: &ClusterArgs) -> bool {
-    let Ok(handle) = ClusterHandle::connect(&places(), &cluster.cluster).await else {
-        return false;
+/// As `up`: the first Ctrl-C was the dashboard's, a second one kills at once.
+async fn stop(context: &Context, cluster: &ClusterArgs, held: Option<Held>) -> CommandResult {
+    let Some(Held { launched, ready }) = held else {
+        return Ok(Outcome::printed());
     };
-    let status = handle.status().await;
-    status.is_ok_and(|status| status.took_ms.is_some())
+    let failed = |source| Failure::system("cannot listen for signals", &source);
+    let mut signals = Signals::listen().map_err(failed)?;
+    context.say(format!(
+        "stopping cluster {}; Ctrl-C kills its nodes at once",
+        cluster.cluster
+    ));
+    let pace = launched.stop_or_kill(async || signals.next().await).await?;
+    context.say("all nodes stopped");
+    match (ready, pace) {
+        (Some(_), Pace::Graceful) => Ok(Outcome::printed()),
+        (Some(_), Pace::Hurried) => Ok(Outcome::printed().with_exit(Exit::Interrupted)),
+        (None, _) => {
+            Err(Trouble::new(TroubleCode::Interrupted, "interrupted before it was ready").into())
+        }
+    }
 }

@@ -14,7 +14,7 @@ use crate::supervisor::node_state::NodeState;
 use crate::supervisor::node_task::Order;
 use crate::supervisor::relay::{Fault, FaultError};
 use crate::supervisor::slot::{Broken, Undo, ends_a_process};
-use crate::supervisor::trouble::{Trouble, TroubleCode};
+use crate::supervisor::trouble::{Trouble, TroubleCode, command};
 
 /// What is to happen to a node's process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,15 +157,21 @@ impl Supervisor {
     }
 
     fn break_links(&mut self, fault: Fault, lasting: Option<Duration>) -> Result<(), Trouble> {
+        let cluster = &self.spec.name;
         let refused = |error: FaultError| {
             let code = match error {
                 FaultError::NoRelays | FaultError::TooMany(_) => TroubleCode::Precondition,
                 _ => TroubleCode::Usage,
             };
             let hint = match error {
-                FaultError::NoRelays => "start the cluster again without --direct",
-                FaultError::TooMany(_) => "chronik-dev net heal ends all of them",
-                _ => "chronik-dev net --help shows examples, and chronik-dev status the nodes",
+                FaultError::NoRelays => String::from("start the cluster again without --direct"),
+                FaultError::TooMany(_) => {
+                    format!("{} ends all of them", command(cluster, "net heal"))
+                }
+                _ => format!(
+                    "chronik-dev net --help shows examples, and {} the nodes",
+                    command(cluster, "status")
+                ),
             };
             Trouble::of(code, &error).hint(hint)
         };

@@ -96,7 +96,8 @@ fn resolve(
             .collect(),
         leader,
     };
-    Ok(action.select.resolve(&field)?)
+    let chosen = action.select.resolve(&field);
+    chosen.map_err(|error| error.trouble(&status.cluster))
 }
 
 /// A paused node has a process and cannot become ready: `start` would wait in vain.

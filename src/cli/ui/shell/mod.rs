@@ -53,11 +53,20 @@ pub(in crate::cli::ui) struct Show {
 #[derive(Debug)]
 pub(in crate::cli::ui) enum Left {
     /// The cluster runs on.
-    Watching(Option<Launched>),
+    Watching(Option<Held>),
     /// It is to be stopped.
-    Stop(Option<Launched>),
+    Stop(Option<Held>),
     /// It ended by itself, or by `down`.
     Over(Option<Box<Trouble>>),
+}
+
+/// A cluster that was started for the dashboard.
+#[derive(Debug)]
+pub(in crate::cli::ui) struct Held {
+    /// Its supervisor.
+    pub(in crate::cli::ui) launched: Launched,
+    /// How it was last, once it had been ready.
+    pub(in crate::cli::ui) ready: Option<Box<ClusterStatus>>,
 }
 
 /// Shows the dashboard until it is left.
@@ -89,6 +98,8 @@ struct Shell {
     load: Option<AbortHandle>,
     /// What is to become of the cluster, once the scenario that runs has cleaned up.
     leaving: Option<Leave>,
+    /// How the cluster was last, once it had been ready.
+    ready: Option<Box<ClusterStatus>>,
     /// Why our cluster failed.
     trouble: Option<Box<Trouble>>,
 }
@@ -127,6 +138,7 @@ impl Shell {
             playing: None,
             load: None,
             leaving: None,
+            ready: None,
             trouble: None,
         }
     }
@@ -150,11 +162,17 @@ impl Shell {
                 Next::Broken(source) => return Err(Failure::system("cannot read keys", &source)),
             };
             match leave {
-                Some(Leave::Stop) => return Ok(Left::Stop(self.launched.take())),
-                Some(Leave::LetGo) => return Ok(Left::Watching(self.launched.take())),
+                Some(Leave::Stop) => return Ok(Left::Stop(self.held())),
+                Some(Leave::LetGo) => return Ok(Left::Watching(self.held())),
                 None => {}
             }
         }
+    }
+
+    fn held(&mut self) -> Option<Held> {
+        let launched = self.launched.take()?;
+        let ready = self.ready.take();
+        Some(Held { launched, ready })
     }
 
     async fn next(&mut self, keys: &mut EventStream, signals: &mut Signals) -> Next {
@@ -187,7 +205,10 @@ impl Shell {
 
     fn note(&mut self, message: &Message) {
         match message {
-            Message::Status(status) => drop(self.met.send_replace(Some(status.clone()))),
+            Message::Status(status) => {
+                self.met.send_replace(Some(status.clone()));
+                self.was_ready(status);
+            }
             Message::Gone(_) => drop(self.met.send_replace(None)),
             Message::Playing(None) => self.playing = None,
             _ => {}
@@ -195,12 +216,20 @@ impl Shell {
     }
 
     fn hear(&mut self, event: ClusterEvent) {
-        if let ClusterEvent::Failed { trouble } = &event {
-            self.trouble = Some(Box::new(trouble.clone()));
+        match &event {
+            ClusterEvent::Failed { trouble } => self.trouble = Some(Box::new(trouble.clone())),
+            ClusterEvent::Ready { status } => self.was_ready(status),
+            _ => {}
         }
         let event = Box::new(event);
         let at = clock::now();
         self.model.apply(Message::Event { at, event });
+    }
+
+    fn was_ready(&mut self, status: &ClusterStatus) {
+        if status.took_ms.is_some() {
+            self.ready = Some(Box::new(status.clone()));
+        }
     }
 
     fn heed(&mut self, event: &Event) -> Option<Leave> {
@@ -306,14 +335,15 @@ fn resume(ended: Result<(), tokio::task::JoinError>) {
 }
 
 /// What ends a dashboard from outside.
-struct Signals {
+pub(in crate::cli::ui) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hangup: Signal,
 }
 
 impl Signals {
-    fn listen() -> std::io::Result<Self> {
+    /// From here on no signal ends the process.
+    pub(in crate::cli::ui) fn listen() -> std::io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
@@ -321,7 +351,8 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) {
+    /// Waits for the next one.
+    pub(in crate::cli::ui) async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

@@ -28,8 +28,8 @@ pub(super) fn draw(model: &Model, theme: Theme, frame: &mut Frame<'_>, area: Rec
         _ => said(model, theme),
     };
     frame.render_widget(last, first);
-    frame.render_widget(deeds(model, theme), second);
-    frame.render_widget(rest(model, theme), third);
+    frame.render_widget(deeds(model, theme, second.width), second);
+    frame.render_widget(rest(model, theme, third.width), third);
 }
 
 fn filter(model: &Model, theme: Theme) -> Line<'static> {
@@ -58,7 +58,7 @@ fn said(model: &Model, theme: Theme) -> Line<'static> {
     ])
 }
 
-fn deeds(model: &Model, theme: Theme) -> Line<'static> {
+fn deeds(model: &Model, theme: Theme, width: u16) -> Line<'static> {
     let wished = DEEDS
         .iter()
         .filter_map(|(key, deed)| Some((*key, model.meant(*deed)?)));
@@ -74,12 +74,12 @@ fn deeds(model: &Model, theme: Theme) -> Line<'static> {
     }
     if model.cluster != "dev" && model.status().is_some() {
         let cluster = format!("--cluster {}", model.cluster);
-        spans.push(theme.span(Tone::Quiet, cluster));
+        push_whole(&mut spans, &[theme.span(Tone::Quiet, cluster)], width);
     }
     Line::from(spans)
 }
 
-fn rest(model: &Model, theme: Theme) -> Line<'static> {
+fn rest(model: &Model, theme: Theme, width: u16) -> Line<'static> {
     let scenario = if model.playing.is_some() {
         "end scenario"
     } else {
@@ -105,9 +105,23 @@ fn rest(model: &Model, theme: Theme) -> Line<'static> {
         .into_iter()
         .filter(|(key, _)| met || matches!(*key, "?" | "q"))
     {
-        spans.extend([key_of(key, theme), Span::raw(format!(" {word}  "))]);
+        let what = [key_of(key, theme), Span::raw(format!(" {word}"))];
+        if !push_whole(&mut spans, &what, width) {
+            break;
+        }
+        spans.push(Span::raw("  "));
     }
     Line::from(spans)
+}
+
+/// Adds what has room as a whole; says whether it had.
+fn push_whole(spans: &mut Vec<Span<'static>>, more: &[Span<'static>], width: u16) -> bool {
+    let needed: usize = spans.iter().chain(more).map(Span::width).sum();
+    let fits = needed <= usize::from(width);
+    if fits {
+        spans.extend_from_slice(more);
+    }
+    fits
 }
 
 fn key_of(key: &'static str, theme: Theme) -> Span<'static> {

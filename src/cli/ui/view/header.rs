@@ -31,9 +31,21 @@ pub(super) fn draw(model: &Model, theme: Theme, frame: &mut Frame<'_>, area: Rec
         spans.push(theme.span(Tone::News, "  ▶ load"));
     }
     if let Some(status) = model.status() {
-        spans.push(theme.span(Tone::Quiet, format!("  {}", status.bootstrap)));
+        let used: usize = spans.iter().map(Span::width).sum();
+        let room = usize::from(area.width).saturating_sub(used);
+        spans.push(theme.span(Tone::Quiet, addresses(&status.bootstrap, room)));
     }
     frame.render_widget(Line::from(spans), area);
+}
+
+/// All addresses, or the first one: half an address is none.
+fn addresses(bootstrap: &str, room: usize) -> String {
+    let first = bootstrap.split(',').next().unwrap_or_default();
+    let choices = [format!("  {bootstrap}"), format!("  {first},…")];
+    let fitting = choices
+        .into_iter()
+        .find(|text| text.chars().count() <= room);
+    fitting.unwrap_or_default()
 }
 
 fn facts(status: &ClusterStatus) -> String {

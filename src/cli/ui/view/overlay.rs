@@ -118,16 +118,19 @@ fn leaving(model: &Model, theme: Theme) -> Vec<Line<'static>> {
             Span::raw(what),
         ])
     };
+    let ephemeral = model.status().is_some_and(|status| status.ephemeral);
+    let data = if ephemeral {
+        "its data is removed"
+    } else {
+        "its data stays"
+    };
     vec![
         Line::from(format!(
             "cluster {} was started with this dashboard",
             model.cluster
         )),
         Line::default(),
-        choice(
-            "Enter",
-            String::from("stop it, as Ctrl-C of `up` does; its data stays"),
-        ),
+        choice("Enter", format!("stop it, as Ctrl-C of `up` does; {data}")),
         choice(
             "d",
             String::from("leave it running in the background, as `up -d` does"),

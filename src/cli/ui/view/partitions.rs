@@ -12,6 +12,11 @@ use crate::cli::render::tables::or_dash;
 use crate::cli::ui::model::{Cell, Model, Row};
 use crate::spec::NodeId;
 
+/// What the shapes mean, the longest that fits.
+const LEGENDS: [&str; 2] = [
+    "★ leader ● in sync ○ behind ✗ silent ",
+    "★ leader ○ behind ",
+];
 /// What a partition's name needs at least.
 const NAME: u16 = 14;
 
@@ -42,7 +47,8 @@ pub(super) fn draw(model: &Model, theme: Theme, frame: &mut Frame<'_>, area: Rec
     let first = Field::from(theme.span(Tone::Quiet, "PARTITION"));
     let header = Fields::new(std::iter::once(first).chain(titles));
     let hidden = model.rows.len().saturating_sub(skipped + room);
-    let block = pane(theme, title(model, theme, (skipped, hidden)));
+    let title = title(theme, (skipped, hidden));
+    let block = pane(theme, with_legend(title, model, theme, area.width));
     let table = Table::new(rows, widths).header(header).column_spacing(1);
     let inner = block.inner(area);
     frame.render_widget(table.block(block), area);
@@ -57,18 +63,25 @@ pub(super) fn draw(model: &Model, theme: Theme, frame: &mut Frame<'_>, area: Rec
     }
 }
 
-/// How many there are, what the shapes mean, and what is out of sight.
-fn title(model: &Model, theme: Theme, (above, below): (usize, usize)) -> Line<'static> {
+/// What is out of sight.
+fn title(theme: Theme, (above, below): (usize, usize)) -> Line<'static> {
     let mut spans = vec![bold(" partitions ")];
     if above + below > 0 {
         let hidden = format!("↑{above} ↓{below} ");
         spans.push(theme.span(Tone::News, hidden));
     }
-    if !model.rows.is_empty() {
-        let legend = "★ leader ● in sync ○ behind ✗ silent ";
-        spans.push(theme.span(Tone::Quiet, legend));
-    }
     Line::from(spans)
+}
+
+/// And what the shapes mean, as far as there is room for it.
+fn with_legend(mut title: Line<'static>, model: &Model, theme: Theme, width: u16) -> Line<'static> {
+    let room = usize::from(width).saturating_sub(title.width());
+    let legends = LEGENDS.map(|legend| theme.span(Tone::Quiet, legend));
+    let fitting = legends.into_iter().find(|legend| legend.width() <= room);
+    title
+        .spans
+        .extend(fitting.filter(|_| !model.rows.is_empty()));
+    title
 }
 
 fn fields(row: &Row, columns: &[Column], theme: Theme) -> Fields<'static> {

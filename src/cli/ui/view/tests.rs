@@ -292,6 +292,16 @@ fn each_state_is_what_it_was() {
 }
 
 #[test]
+fn the_question_says_what_becomes_of_the_data() {
+    let mut model = leaving();
+    assert!(picture(&model, SMALL).contains("its data stays"));
+    let mut ephemeral = cluster();
+    ephemeral.ephemeral = true;
+    status(&mut model, ephemeral);
+    assert!(picture(&model, SMALL).contains("its data is removed"));
+}
+
+#[test]
 fn no_size_breaks_it() {
     for model in [killed(), gone(), helped(), choosing(), leaving(), crowd()] {
         for width in [1, 2, 13, 37, 60, 61, 200] {

@@ -81,6 +81,7 @@ fn router(face: Face) -> Router {
         .route("/_cluster/health", get(cluster_health))
         .route("/_cluster/health/{topic}", get(cluster_health))
         .route("/_ui", get(page::page))
+        .route("/_ui/", get(page::page))
         .route("/_ui/cluster", get(page_data))
         .route("/{topic}", get(topic))
         .fallback(nothing_here)

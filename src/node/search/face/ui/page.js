@@ -50,10 +50,16 @@ function banner(text, calm) {
   at.hidden = !text;
 }
 
+// As a command line names this cluster.
+function named() {
+  const name = $("cluster-name").textContent;
+  return ["dev", "chronik-dev"].includes(name) ? "" : ` --cluster ${name}`;
+}
+
 function showGone() {
   $("state").textContent = "no answer";
   banner(`This page’s node does not answer: it was stopped, killed or paused, or the cluster is down. `
-    + `Another node’s search port shows the same page; “chronik-dev status” tells more. Trying again each second.`);
+    + `Another node’s search port shows the same page; “chronik-dev status${named()}” tells more. Trying again each second.`);
   for (const node of $("nodes").children) {
     node.className = "node away";
     const [shape, , word] = node.children;
@@ -134,8 +140,10 @@ function showTopics(cluster) {
 }
 
 function topicCard(topic, isOpen) {
+  const known = topic.partitions.every((one) => typeof one.records === "number");
   const records = topic.partitions.reduce((sum, one) => sum + (one.records || 0), 0);
-  const tag = topic.searchable ? counted(records, "record") : "not searchable";
+  const count = known ? counted(records, "record") : `${records > 0 ? `at least ${records.toLocaleString("en")}` : "?"} records`;
+  const tag = topic.searchable ? count : "not searchable";
   const head = ["#", "leader", "in sync", "end", ...(topic.searchable ? ["lag"] : [])];
   const details = make("details", { class: "topic", open: isOpen },
     make("summary", null, make("h3", null, topic.name), make("span", { class: "tag" }, tag)),

@@ -166,6 +166,39 @@ fn a_cut_file_is_noticed() {
 }
 
 #[test]
+fn a_file_that_is_cut_while_it_is_open_is_an_error() {
+    for ending in [".idx", ".fast"] {
+        let mut shelves = Shelves::new();
+        shelves.push_many(20_000);
+        shelves.settle();
+        shelves.restart();
+        shelves.settle();
+        let splits = on_disk(&shelves);
+        let cut = fs::File::options()
+            .write(true)
+            .open(file(&splits[0], ending));
+        cut.unwrap().set_len(10).unwrap();
+        let failed = shelves.refuses(term(path("word"), "w3"));
+        assert!(
+            matches!(failed, SearchError::Unreadable(_)),
+            "{ending}: {failed}"
+        );
+        shelves.index.doubt();
+        shelves.settle();
+        is_complete(&shelves);
+    }
+}
+
+#[test]
+fn a_split_that_is_removed_is_still_searched_by_who_has_it() {
+    let mut shelves = Shelves::new();
+    shelves.push_many(20_000);
+    shelves.settle();
+    fs::remove_dir_all(&on_disk(&shelves)[0]).unwrap();
+    is_complete(&shelves);
+}
+
+#[test]
 fn a_foreign_split_and_a_building_site_are_removed() {
     let mut shelves = Shelves::new();
     shelves.push_many(61_000);

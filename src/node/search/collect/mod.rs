@@ -163,8 +163,8 @@ impl Run<'_> {
             if self.question.top == 0 {
                 return Ok(());
             }
-            if shape == Shape::Word && self.question.sort.is_empty() {
-                return self.prune(&*weight, segment, walk.keys);
+            if shape.is_scored_alone() && self.question.sort.is_empty() {
+                return self.prune(segment, (&*weight, shape), walk.keys);
             }
             walk.is_counted = true;
         }
@@ -207,11 +207,12 @@ impl Run<'_> {
         Ok(low)
     }
 
-    /// The best of one word's hits: blocks of them without a better one are skipped.
+    /// The best of one word's hits: those that are not better are turned away by their score alone,
+    /// and where that is known of a block of them, the block is skipped.
     fn prune(
         &mut self,
-        weight: &dyn Weight,
         segment: &SegmentReader,
+        (weight, shape): (&dyn Weight, Shape),
         keys: Keys,
     ) -> Result<(), SearchError> {
         let mut best = Best::new(self.question.top, keys);
@@ -230,7 +231,16 @@ impl Run<'_> {
             worst = best.offer_scored(doc, score).unwrap_or(worst);
             worst
         };
-        let done = weight.for_each_pruning(self.worst(), segment, &mut offer);
+        let mut bar = self.worst();
+        let done = if shape == Shape::Word {
+            weight.for_each_pruning(bar, segment, &mut offer)
+        } else {
+            weight.for_each(segment, &mut |doc, score| {
+                if score > bar {
+                    bar = offer(doc, score);
+                }
+            })
+        };
         done.map_err(|error| failed(&error))?;
         in_time?;
         self.add(best, None)

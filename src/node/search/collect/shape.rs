@@ -59,6 +59,11 @@ impl Shape {
         }
     }
 
+    /// Whether its hits are told apart by a score that is had at once.
+    pub(super) fn is_scored_alone(self) -> bool {
+        matches!(self, Self::Word | Self::Value)
+    }
+
     /// Whether no hit is better than the first.
     pub(super) fn is_level(self) -> bool {
         matches!(self, Self::All | Self::Set | Self::Level)

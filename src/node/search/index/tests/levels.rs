@@ -106,6 +106,28 @@ fn only_committed_records_are_found() {
     is_complete(&shelves);
 }
 
+#[test]
+fn a_large_backlog_is_told_and_not_waited_for() {
+    let mut shelves = Shelves::new();
+    shelves.push_many(25_000);
+    let below = shelves.below();
+    let long = Instant::now() + Duration::from_mins(1);
+    let mut turn = shelves.index.blocking_turn();
+    shelves.index.catch_up(&mut turn, below, long);
+    let stats = shelves.index.stats(below);
+    assert_eq!((stats.records, stats.indexed_to, stats.lag), (0, 0, 25_000));
+    // The thread takes a chunk; the rest is little enough for a search.
+    assert!(shelves.index.advance(&mut turn, below).unwrap());
+    assert_eq!(shelves.index.stats(below).lag, 5000);
+    let over = Instant::now();
+    shelves.index.catch_up(&mut turn, below, over);
+    assert_eq!(shelves.index.stats(below).lag, 5000, "no time, no indexing");
+    shelves.index.catch_up(&mut turn, below, long);
+    assert_eq!(shelves.index.stats(below).lag, 0);
+    drop(turn);
+    is_complete(&shelves);
+}
+
 /// Damages a split in the middle, restarts, and looks whether all is found again.
 fn heals_from(damage: impl Fn(&std::path::Path)) {
     let mut shelves = Shelves::new();

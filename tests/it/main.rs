@@ -20,6 +20,7 @@ mod produce;
 mod restart;
 mod scenario;
 mod search;
+mod search_disk;
 #[cfg(feature = "planted-bugs")]
 mod table;
 mod tell;

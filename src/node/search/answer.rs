@@ -17,6 +17,8 @@ pub(in crate::node) struct Found {
     pub(in crate::node) hits: Vec<Hit>,
     /// The partition's part of the aggregations.
     pub(in crate::node) aggregations: Option<IntermediateAggregationResults>,
+    /// The kinds of value in the aggregations' fields: numbers, moments, or (as text) both.
+    pub(in crate::node) kinds: Mapping,
     /// Records below are searched.
     pub(in crate::node) indexed_to: i64,
     /// Records below are committed: what is between is not found yet.
@@ -45,7 +47,7 @@ pub(in crate::node) struct Document {
     pub(in crate::node) key: Option<String>,
     /// Its headers as text (lossy), in order.
     pub(in crate::node) headers: Vec<(String, Option<String>)>,
-    /// Its value: the JSON object that it is, or `{"message": TEXT}`.
+    /// Its value: the JSON object that it is, or `{"message": TEXT}`; null where it is not wanted.
     pub(in crate::node) source: Value,
     /// Marked fragments by field name.
     pub(in crate::node) highlight: BTreeMap<String, Vec<String>>,
@@ -67,6 +69,25 @@ pub(in crate::node) enum Kind {
     Boolean,
     /// Moments.
     Date,
+}
+
+impl Kind {
+    /// The kind of a path that has values of both.
+    fn with(self, other: Self) -> Self {
+        match (self, other) {
+            (same, other) if same == other => same,
+            (Self::Long | Self::Double, Self::Long | Self::Double) => Self::Double,
+            _ => Self::Text,
+        }
+    }
+}
+
+/// Notes that a path has values of this kind, beside those that are known.
+pub(super) fn note(mapping: &mut Mapping, path: &str, kind: Kind) {
+    match mapping.get_mut(path) {
+        Some(known) => *known = known.with(kind),
+        None => drop(mapping.insert(path.to_owned(), kind)),
+    }
 }
 
 /// How far a partition's index is.
@@ -102,7 +123,10 @@ pub(in crate::node) enum SearchError {
     /// The deadline passed.
     #[error("the search took longer than its deadline")]
     TimedOut,
-    /// The index or the log cannot be read; in words.
+    /// What is on disk of the index cannot be read; in words.
+    #[error("the index cannot be read: {0}")]
+    Unreadable(String),
+    /// The log cannot be read, or a search ends otherwise; in words.
     #[error("{0}")]
     Failed(String),
 }

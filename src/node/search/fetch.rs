@@ -1,6 +1,6 @@
 //! Reading records from the log as documents.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use bytes::Bytes;
 use serde_json::{Map, Value};
@@ -8,13 +8,13 @@ use serde_json::{Map, Value};
 use super::answer::{Document, SearchError};
 use super::highlight::Marker;
 use super::index::entry::{MESSAGE, object};
-use super::question::Wanted;
+use super::question::{Source, Wanted};
 use crate::node::storage::GroupLog;
 use crate::protocol::records::{Batches, Record, Records};
 
 /// Records of one request.
 const MOST_RECORDS: usize = 10_000;
-/// Bytes of values after which no further record is read.
+/// Bytes of an answer after which no further record is read.
 const MOST_BYTES: usize = 16 << 20;
 
 /// The wanted records that are committed and still there, in the order of `wanted`; without the
@@ -39,11 +39,8 @@ pub(super) fn fetch(
             continue;
         }
         if let Some(record) = batches.record(log, *offset, below)? {
-            bytes += record.value.as_ref().map_or(0, Bytes::len);
-            let mut document = document(record);
-            if let Some(marker) = &marker {
-                document.highlight = marker.mark(&document.source);
-            }
+            let document = document(record, wanted.source, marker.as_ref());
+            bytes += weight(record, &document);
             documents.push(document);
         }
     }
@@ -90,7 +87,24 @@ fn open(batches: Bytes) -> Result<HashMap<i64, Record>, SearchError> {
     Ok(opened)
 }
 
-fn document(record: &Record) -> Document {
+/// About the bytes that a record takes in an answer.
+fn weight(record: &Record, document: &Document) -> usize {
+    let length = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
+    let headers = record.headers.iter();
+    let headers = headers.map(|(name, value)| name.len() + length(value));
+    let marks = document.highlight.values().flatten().map(String::len);
+    let value = match document.source {
+        Value::Null => 0,
+        _ => length(&record.value),
+    };
+    length(&record.key) + headers.sum::<usize>() + marks.sum::<usize>() + value
+}
+
+fn document(record: &Record, wanted: Source, marker: Option<&Marker>) -> Document {
+    let is_read = wanted == Source::Whole || marker.is_some();
+    let value = record.value.as_deref().filter(|_| is_read);
+    let value = value.map_or(Value::Null, source);
+    let highlight = marker.map(|marker| marker.mark(&value)).unwrap_or_default();
     let text = |bytes: &Bytes| String::from_utf8_lossy(bytes).into_owned();
     let headers = record.headers.iter();
     Document {
@@ -100,8 +114,11 @@ fn document(record: &Record) -> Document {
         headers: headers
             .map(|(name, value)| (text(name), value.as_ref().map(text)))
             .collect(),
-        source: record.value.as_deref().map_or(Value::Null, source),
-        highlight: BTreeMap::new(),
+        source: match wanted {
+            Source::Whole => value,
+            Source::Nothing => Value::Null,
+        },
+        highlight,
     }
 }
 

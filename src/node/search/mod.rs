@@ -40,8 +40,9 @@ use self::deadline::Deadline;
 pub(in crate::node) use self::face::{Face, serve};
 pub(in crate::node) use self::fan_out::FanOut;
 use self::index::PartitionIndex;
+use self::index::moment;
 pub(in crate::node) use self::question::{
-    Edge, Field, Highlight, Order, Query, Question, Scalar, SortBy, SortKey, Wanted, Words,
+    Edge, Field, Highlight, Order, Query, Question, Scalar, SortBy, SortKey, Source, Wanted, Words,
 };
 use super::bugs;
 use super::cluster::Cluster;
@@ -99,11 +100,14 @@ impl Search {
                 index.catch_up(&mut turn, below, catch_up);
             }
             let search = || found(&index, &question, (below, deadline));
-            catch_unwind(AssertUnwindSafe(search)).unwrap_or_else(|_| {
+            let found = catch_unwind(AssertUnwindSafe(search)).unwrap_or_else(|_| {
+                let what = "it is damaged: what is on disk is read again";
+                Err(SearchError::Unreadable(what.to_owned()))
+            });
+            if let Err(SearchError::Unreadable(_)) = found {
                 index.doubt();
-                let what = "the index is damaged: what is on disk is read again";
-                Err(SearchError::Failed(what.to_owned()))
-            })
+            }
+            found
         };
         self.inner.blocking(until, work).await
     }
@@ -178,13 +182,13 @@ fn found(
         splits: &splits,
         partition: index.group().partition,
         log_start: index.log_start(),
-        mapping: &index.mapping(),
     };
     let gathered = gather(&place, question, deadline)?;
     Ok(Found {
         total: gathered.total,
         hits: gathered.hits,
         aggregations: gathered.aggregations,
+        kinds: gathered.kinds,
         indexed_to: index.indexed_to(below),
         high_watermark: below,
     })

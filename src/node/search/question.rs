@@ -131,8 +131,10 @@ pub(in crate::node) enum Field {
     Partition,
     /// The offset (`_offset`).
     Offset,
-    /// The record's time (`_timestamp`, `@timestamp` where the document has none), ms since the epoch.
+    /// The record's time (`_timestamp`), ms since the epoch.
     Timestamp,
+    /// The document's own `@timestamp` where it has one that is a moment, else the record's time.
+    Moment,
     /// A path in a JSON document (`user.name`). Plain text is a document `{"message": TEXT}`.
     Path(String),
     /// The whole value at a path as it was written, not its words (`user.name.keyword`).
@@ -150,7 +152,7 @@ pub(in crate::node) enum Scalar {
     Fraction(f64),
     /// A truth value.
     Truth(bool),
-    /// A moment in ms since the epoch (for [`Field::Timestamp`] and dates in documents).
+    /// A moment in ms since the epoch (for [`Field::Timestamp`], [`Field::Moment`] and dates in documents).
     Moment(i64),
 }
 
@@ -201,6 +203,17 @@ pub(in crate::node) struct Wanted {
     pub(in crate::node) offsets: Vec<i64>,
     /// What to mark in them.
     pub(in crate::node) highlight: Option<Highlight>,
+    /// What of their values is answered.
+    pub(in crate::node) source: Source,
+}
+
+/// What of a record's value is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::node) enum Source {
+    /// All of it.
+    Whole,
+    /// None of it.
+    Nothing,
 }
 
 /// Words of a query, marked in the documents.

@@ -2,8 +2,8 @@
 
 use std::cmp::Ordering;
 
-use tantivy::DocId;
 use tantivy::query::Scorer;
+use tantivy::{DocId, Score};
 
 use super::keys::{Key, Keys};
 use crate::node::search::answer::{Hit, SearchError};
@@ -50,6 +50,20 @@ impl Best {
                 return;
             }
         }
+        self.keep(doc);
+    }
+
+    /// Offers a document of which the score alone matters; the score that a later one must be
+    /// better than, once there is one.
+    pub(super) fn offer_scored(&mut self, doc: DocId, score: Score) -> Option<Score> {
+        self.offered.clear();
+        self.offered.push(Some(Keys::score(score)));
+        self.keep(doc);
+        let worst = self.is_sorted_out.then(|| &self.kept[self.top - 1].keys[0]);
+        worst?.map(Keys::scored)
+    }
+
+    fn keep(&mut self, doc: DocId) {
         let keys = self.offered.as_slice().into();
         self.kept.push(Candidate { doc, keys });
         if self.kept.len() >= self.top.saturating_mul(2).max(64) {

@@ -7,10 +7,10 @@ use std::cmp::Ordering;
 
 use tantivy::columnar::{Column, ColumnType, DynamicColumn, MonotonicallyMappableToU64, StrColumn};
 use tantivy::query::Scorer;
-use tantivy::{DateTime, DocId, SegmentReader};
+use tantivy::{DateTime, DocId, Score, SegmentReader};
 
 use crate::node::search::answer::{Hit, SearchError};
-use crate::node::search::query::{Target, failed};
+use crate::node::search::query::{Target, failed, unreadable};
 use crate::node::search::question::{Order, Scalar, SortBy, SortKey};
 
 /// A key's value in a split: the class of the value, and its number there.
@@ -69,12 +69,22 @@ impl Keys {
             .any(|(source, _)| matches!(source, Source::Score))
     }
 
+    /// A score as a key.
+    pub(super) fn score(score: Score) -> (Class, u64) {
+        (Class::Number, f64::from(score).to_u64())
+    }
+
+    /// The reverse of [`Self::score`].
+    pub(super) fn scored((_, number): (Class, u64)) -> Score {
+        f64::from_u64(number) as Score
+    }
+
     /// Reads the keys of the scorer's document.
     pub(super) fn read(&self, doc: DocId, scorer: &mut dyn Scorer, into: &mut Vec<Key>) {
         into.clear();
         for (source, order) in &self.keys {
             into.push(match source {
-                Source::Score => Some((Class::Number, f64::from(scorer.score()).to_u64())),
+                Source::Score => Some(Self::score(scorer.score())),
                 Source::Place => Some((Class::Number, u64::from(doc))),
                 Source::Columns(columns) => columns
                     .iter()
@@ -179,7 +189,7 @@ impl Source {
         let mut columns = Vec::new();
         for handle in handles.map_err(|error| failed(&error))? {
             let column = handle.open();
-            let column = column.map_err(|error| SearchError::Failed(error.to_string()))?;
+            let column = column.map_err(|error| unreadable(&error))?;
             columns.extend(Values::of(column));
         }
         Ok(Self::Columns(columns))
@@ -220,7 +230,7 @@ impl Values {
         if let Some(texts) = &self.texts {
             let mut text = String::new();
             let found = texts.ord_to_str(number, &mut text);
-            let found = found.map_err(|error| SearchError::Failed(error.to_string()))?;
+            let found = found.map_err(|error| unreadable(&error))?;
             return Ok(found.then_some(Scalar::Text(text)));
         }
         Ok(Some(match self.kind {

@@ -3,17 +3,19 @@
 mod aggregations;
 mod best;
 mod keys;
+mod shape;
 
 use std::sync::Arc;
 
 use tantivy::aggregation::AggregationSegmentCollector;
 use tantivy::collector::SegmentCollector;
 use tantivy::query::{EnableScoring, Query as Compiled, Scorer, Weight};
-use tantivy::{DocId, DocSet, Searcher, SegmentReader, TERMINATED};
+use tantivy::{DocId, DocSet, Score, Searcher, SegmentReader, TERMINATED};
 
 use self::aggregations::Asked;
 use self::best::Best;
 use self::keys::Keys;
+use self::shape::Shape;
 use super::answer::{Hit, Mapping, SearchError};
 use super::deadline::Deadline;
 use super::index::split::Split;
@@ -36,6 +38,8 @@ pub(super) struct Gathered {
     pub(super) total: u64,
     pub(super) hits: Vec<Hit>,
     pub(super) aggregations: Option<IntermediateAggregationResults>,
+    /// Numbers and moments in the aggregations' fields.
+    pub(super) kinds: Mapping,
 }
 
 /// A partition to be searched.
@@ -46,8 +50,6 @@ pub(super) struct Where<'a> {
     pub(super) partition: u32,
     /// Records below are gone.
     pub(super) log_start: i64,
-    /// The kinds of value in it.
-    pub(super) mapping: &'a Mapping,
 }
 
 /// Runs a question until the deadline at most.
@@ -58,7 +60,7 @@ pub(super) fn gather(
 ) -> Result<Gathered, SearchError> {
     check(question)?;
     let asked = question.aggregations.as_ref();
-    let asked = asked.map(|asked| Asked::new(asked, place.mapping));
+    let asked = asked.map(Asked::new);
     let mut run = Run {
         question,
         deadline,
@@ -101,6 +103,18 @@ struct Run<'a> {
     gathered: Gathered,
 }
 
+/// A look at each hit of a split.
+struct Walk {
+    /// The first document.
+    from: DocId,
+    keys: Keys,
+    aggregations: Option<AggregationSegmentCollector>,
+    /// The hits are in the total already.
+    is_counted: bool,
+    /// The first hits are the best.
+    is_in_order: bool,
+}
+
 impl Run<'_> {
     /// Where the newest come first, the newest splits are searched first.
     fn in_order<'s>(&self, splits: &'s [Arc<Split>]) -> Vec<&'s Arc<Split>> {
@@ -126,22 +140,55 @@ impl Run<'_> {
 
     fn search(&mut self, searcher: &Searcher, segment: &SegmentReader) -> Result<(), SearchError> {
         let query = self.compiler.compile(&self.question.query, segment)?;
+        let shape = Shape::of(&*query);
         let keys = Keys::of(&self.question.sort, segment)?;
-        let weight = weight(&*query, searcher, &keys)?;
-        let aggregations = match &self.asked {
-            Some(asked) => Some(asked.collector(segment)?),
-            None => None,
+        let scoring = if self.question.top > 0 && keys.need_scores() {
+            EnableScoring::enabled_from_searcher(searcher)
+        } else {
+            EnableScoring::disabled_from_searcher(searcher)
         };
+        let weight = query.weight(scoring).map_err(|error| failed(&error))?;
         let from = self.first_kept(segment)?;
-        if aggregations.is_none() && self.question.top == 0 && from == 0 {
-            let count = weight.count(segment).map_err(|error| failed(&error))?;
+        let mut walk = Walk {
+            from,
+            keys,
+            aggregations: self.collector(segment)?,
+            is_counted: false,
+            is_in_order: self.is_in_order(shape),
+        };
+        let is_whole = walk.aggregations.is_none() && from == 0;
+        let count = is_whole.then(|| shape.count(&*weight, segment)).transpose();
+        if let Some(count) = count.map_err(|error| failed(&error))?.flatten() {
             self.gathered.total += u64::from(count);
-            return Ok(());
+            if self.question.top == 0 {
+                return Ok(());
+            }
+            if shape.is_scored_alone() && self.question.sort.is_empty() {
+                return self.prune(segment, (&*weight, shape), walk.keys);
+            }
+            walk.is_counted = true;
         }
         let scorer = weight
             .scorer(segment, 1.0)
             .map_err(|error| failed(&error))?;
-        self.collect(scorer, from, (keys, aggregations))
+        self.collect(scorer, walk)
+    }
+
+    fn collector(
+        &mut self,
+        segment: &SegmentReader,
+    ) -> Result<Option<AggregationSegmentCollector>, SearchError> {
+        let Some(asked) = &self.asked else {
+            return Ok(None);
+        };
+        asked.note_kinds(segment, &mut self.gathered.kinds)?;
+        asked.collector(segment).map(Some)
+    }
+
+    /// Whether a split's hits come in the order that is asked for.
+    fn is_in_order(&self, shape: Shape) -> bool {
+        let is_level = shape.is_level() && self.question.sort.is_empty();
+        is_level || self.question.top == 0 || self.by_place() == Some(Order::Rising)
     }
 
     /// The first document that is not below the log start.
@@ -160,19 +207,62 @@ impl Run<'_> {
         Ok(low)
     }
 
-    fn collect(
+    /// The best of one word's hits: those that are not better are turned away by their score alone,
+    /// and where that is known of a block of them, the block is skipped.
+    fn prune(
         &mut self,
-        mut scorer: Box<dyn Scorer>,
-        from: DocId,
-        (keys, mut aggregations): (Keys, Option<AggregationSegmentCollector>),
+        segment: &SegmentReader,
+        (weight, shape): (&dyn Weight, Shape),
+        keys: Keys,
     ) -> Result<(), SearchError> {
         let mut best = Best::new(self.question.top, keys);
-        let stops_early = aggregations.is_none() && self.by_place() == Some(Order::Rising);
+        let (mut until_look, mut in_time) = (LOOK, Ok(()));
+        let mut worst = self.worst();
+        let mut offer = |doc: DocId, score: Score| {
+            until_look -= 1;
+            if until_look == 0 {
+                in_time = self.deadline.check();
+                until_look = LOOK;
+            }
+            if in_time.is_err() {
+                // Nothing is better: the rest is skipped.
+                return Score::INFINITY;
+            }
+            worst = best.offer_scored(doc, score).unwrap_or(worst);
+            worst
+        };
+        let mut bar = self.worst();
+        let done = if shape == Shape::Word {
+            weight.for_each_pruning(bar, segment, &mut offer)
+        } else {
+            weight.for_each(segment, &mut |doc, score| {
+                if score > bar {
+                    bar = offer(doc, score);
+                }
+            })
+        };
+        done.map_err(|error| failed(&error))?;
+        in_time?;
+        self.add(best, None)
+    }
+
+    /// The score that a hit of a later split must be better than.
+    fn worst(&self) -> Score {
+        let last = self.question.top.checked_sub(1);
+        let last = last.and_then(|last| self.gathered.hits.get(last));
+        last.and_then(|hit| hit.score).unwrap_or(Score::MIN)
+    }
+
+    fn collect(&mut self, mut scorer: Box<dyn Scorer>, walk: Walk) -> Result<(), SearchError> {
+        let mut aggregations = walk.aggregations;
+        let mut best = Best::new(self.question.top, walk.keys);
+        let stops_early = aggregations.is_none() && walk.is_in_order;
         let mut doc = scorer.doc();
-        if doc < from {
-            doc = scorer.seek(from);
+        if doc < walk.from {
+            doc = scorer.seek(walk.from);
         }
         let (mut until_look, mut count) = (LOOK, 0_u64);
+        let counted = |count| if walk.is_counted { 0 } else { count };
         while doc != TERMINATED {
             until_look -= 1;
             if until_look == 0 {
@@ -184,15 +274,16 @@ impl Run<'_> {
                 aggregations.collect(doc, 0.0);
             }
             best.offer(doc, &mut *scorer);
-            if stops_early
-                && count >= self.question.top as u64
-                && self.gathered.total + count >= self.question.count_to
-            {
+            let is_enough = || {
+                let total = self.gathered.total + counted(count);
+                walk.is_counted || total >= self.question.count_to
+            };
+            if stops_early && count >= self.question.top as u64 && is_enough() {
                 break;
             }
             doc = scorer.advance();
         }
-        self.gathered.total += count;
+        self.gathered.total += counted(count);
         self.add(best, aggregations)
     }
 
@@ -216,17 +307,4 @@ impl Run<'_> {
         }
         Ok(())
     }
-}
-
-fn weight(
-    query: &dyn Compiled,
-    searcher: &Searcher,
-    keys: &Keys,
-) -> Result<Box<dyn Weight>, SearchError> {
-    let scoring = if keys.need_scores() {
-        EnableScoring::enabled_from_searcher(searcher)
-    } else {
-        EnableScoring::disabled_from_searcher(searcher)
-    };
-    query.weight(scoring).map_err(|error| failed(&error))
 }

@@ -39,7 +39,7 @@ pub(super) async fn document(
                     topic: topic.clone(),
                     partition,
                 };
-                let document = fetch(face, &shard, offset).await?;
+                let document = fetch(face, &shard, (offset, &request)).await?;
                 document.map(|document| told(&shard, document, &request))
             }
         };
@@ -51,10 +51,15 @@ pub(super) async fn document(
     })
 }
 
-async fn fetch(face: &Face, shard: &Shard, offset: i64) -> Result<Option<Document>, Refusal> {
+async fn fetch(
+    face: &Face,
+    shard: &Shard,
+    (offset, request): (i64, &SearchRequest),
+) -> Result<Option<Document>, Refusal> {
     let wanted = Wanted {
         offsets: vec![offset],
         highlight: None,
+        source: hits::wanted_source(request),
     };
     let shards = std::slice::from_ref(shard);
     let until = Instant::now() + SOON;

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::parse::SearchRequest;
+use super::parse::{SearchRequest, SourceFilter};
 use super::refusal::{Refusal, of_partition};
 use super::search::is_question;
 use crate::node::search::fan_out::{Missing, Placed, Shard};
-use crate::node::search::{Document, Found, Hit, Scalar, SearchError};
+use crate::node::search::{Document, Found, Hit, Scalar, SearchError, Source};
 
 /// Partitions that have no part in an answer.
 #[derive(Debug, Default)]
@@ -184,6 +184,14 @@ fn headers(headers: &[(String, Option<String>)]) -> Value {
         }
     }
     Value::Object(told)
+}
+
+/// A page without documents is not read as if it had them.
+pub(super) fn wanted_source(request: &SearchRequest) -> Source {
+    match request.source {
+        SourceFilter::Nothing => Source::Nothing,
+        SourceFilter::All | SourceFilter::Paths { .. } => Source::Whole,
+    }
 }
 
 fn plain(value: &Scalar) -> Value {

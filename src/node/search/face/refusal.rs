@@ -102,7 +102,7 @@ pub(super) fn of_partition(error: &SearchError) -> (StatusCode, &'static str) {
             StatusCode::SERVICE_UNAVAILABLE,
             "no_shard_available_action_exception",
         ),
-        SearchError::Failed(_) => (
+        SearchError::Unreadable(_) | SearchError::Failed(_) => (
             StatusCode::INTERNAL_SERVER_ERROR,
             "query_phase_execution_exception",
         ),

@@ -13,8 +13,9 @@ use super::parse::{
 use super::refusal::Refusal;
 use super::topics::{Leniency, resolve, shards};
 use super::{Face, aggregated, now_ms, took};
+use crate::node::search::answer::note;
 use crate::node::search::fan_out::{Page, Parts, Placed, Shard, merged};
-use crate::node::search::{Found, SearchError, Wanted, conclude};
+use crate::node::search::{Found, Mapping, SearchError, Wanted, conclude};
 
 /// A count takes no longer.
 const COUNT_DEADLINE: Duration = Duration::from_secs(10);
@@ -87,11 +88,15 @@ fn aggregated(
     let Some(asked) = &request.question.aggregations else {
         return Ok(None);
     };
+    let mut kinds = Mapping::new();
+    for (path, kind) in found.iter().flat_map(|(_, found)| &found.kinds) {
+        note(&mut kinds, path, *kind);
+    }
     let parts = found.iter_mut();
     let parts = parts.filter_map(|(_, found)| found.aggregations.take());
     let answer = conclude(parts.collect(), asked);
     let mut answer = answer.map_err(|error| hits::refusal(&error))?;
-    aggregated::in_ms(asked, &mut answer);
+    aggregated::in_ms(asked, &kinds, &mut answer);
     Ok(Some(answer))
 }
 
@@ -115,6 +120,7 @@ async fn documents(
         let of_shard = wanted.entry(placed.shard).or_insert_with(|| Wanted {
             offsets: Vec::new(),
             highlight: request.highlight.clone(),
+            source: hits::wanted_source(request),
         });
         of_shard.offsets.push(placed.hit.offset);
     }

@@ -137,7 +137,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::node::search::{Hit, Query, Scalar, SortBy, SortKey};
+    use crate::node::search::{Hit, Kind, Query, Scalar, SortBy, SortKey};
     use crate::spec::TopicId;
 
     fn ask() -> Ask {
@@ -182,6 +182,7 @@ mod tests {
             aggregations: Some(
                 tantivy::aggregation::intermediate_agg_result::IntermediateAggregationResults::default(),
             ),
+            kinds: Mapping::from([(String::from("at"), Kind::Date)]),
             indexed_to: 8,
             high_watermark: 9,
         };

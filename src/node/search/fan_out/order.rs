@@ -121,6 +121,8 @@ fn kind(value: &Scalar) -> u8 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::node::search::{Field, Query, SortBy};
 
@@ -179,6 +181,7 @@ mod tests {
             total: 2,
             hits,
             aggregations: None,
+            kinds: BTreeMap::new(),
             indexed_to: 0,
             high_watermark: 0,
         };

@@ -61,7 +61,7 @@ impl Builder {
 
     /// A split in a directory that is empty.
     pub(super) fn on_disk(home: &Path, plan: Plan) -> tantivy::Result<Self> {
-        Self::new(SplitDirectory::open(home)?, plan)
+        Self::new(SplitDirectory::open(home), plan)
     }
 
     fn new(directory: impl Into<Box<dyn Directory>>, plan: Plan) -> tantivy::Result<Self> {

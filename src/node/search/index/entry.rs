@@ -12,6 +12,7 @@ use tantivy::schema::{Document, Field, OwnedValue};
 use super::moment;
 use super::schema::{FIELDS, LONGEST_WHOLE};
 use crate::node::search::Kind;
+use crate::node::search::answer::note;
 use crate::protocol::records::Record;
 
 /// Objects and arrays within each other that are looked into.
@@ -34,6 +35,8 @@ const RESERVED: [char; 2] = ['\0', '\u{1}'];
 /// The kinds of value by path, of a split.
 pub(super) type Kinds = BTreeMap<String, Kind>;
 
+/// Where a document says when it was.
+const MOMENT: &str = "@timestamp";
 /// Where a value's plain text is.
 pub(in crate::node::search) const MESSAGE: &str = "message";
 
@@ -96,6 +99,10 @@ pub(super) fn entry(partition: u32, record: &Record, kinds: &mut Kinds) -> Entry
     }
     fields.extend(headers(record));
     let object = record.value.as_deref().and_then(object);
+    let own = object.as_ref().and_then(own_moment);
+    if let Some(moment) = own.or_else(|| time(record.timestamp)) {
+        fields.push((FIELDS.moment, OwnedValue::Date(moment)));
+    }
     let doc = object.map(|object| {
         let mut walk = Walk::new(kinds, &mut fields);
         let doc = walk.object(object, DEEPEST);
@@ -106,10 +113,10 @@ pub(super) fn entry(partition: u32, record: &Record, kinds: &mut Kinds) -> Entry
 
 /// The entry of a record whose content cannot be indexed.
 pub(super) fn bare(partition: u32, record: &Record) -> Entry {
-    Entry {
-        fields: place(partition, record),
-        doc: None,
-    }
+    let mut fields = place(partition, record);
+    let time = time(record.timestamp);
+    fields.extend(time.map(|time| (FIELDS.moment, OwnedValue::Date(time))));
+    Entry { fields, doc: None }
 }
 
 fn place(partition: u32, record: &Record) -> Vec<(Field, OwnedValue)> {
@@ -121,6 +128,14 @@ fn place(partition: u32, record: &Record) -> Vec<(Field, OwnedValue)> {
         fields.push((FIELDS.timestamp, OwnedValue::Date(time)));
     }
     fields
+}
+
+/// When a document says that it was: a date, or ms since the epoch.
+fn own_moment(object: &Map<String, Json>) -> Option<DateTime> {
+    match object.get(MOMENT)? {
+        Json::String(text) => moment::parse(text),
+        value => value.as_i64().and_then(time),
+    }
 }
 
 /// A time that a column can hold.
@@ -259,16 +274,14 @@ impl<'a> Walk<'a> {
 
     /// Whether this path has its place in the split; a new one takes one while there are some.
     fn knows(&mut self, kind: Kind) -> bool {
-        if let Some(known) = self.kinds.get_mut(&self.path) {
-            *known = known.with(kind);
-            return true;
-        }
-        let has_room = self.kinds.len() < MOST_PATHS && self.new_paths < MOST_NEW_PATHS;
-        if has_room {
+        if !self.kinds.contains_key(&self.path) {
+            if self.kinds.len() >= MOST_PATHS || self.new_paths >= MOST_NEW_PATHS {
+                return false;
+            }
             self.new_paths += 1;
-            self.kinds.insert(self.path.clone(), kind);
         }
-        has_room
+        note(self.kinds, &self.path, kind);
+        true
     }
 
     /// What has no path of its own is found as text.
@@ -288,16 +301,5 @@ impl<'a> Walk<'a> {
             _ => {}
         }
         None
-    }
-}
-
-impl Kind {
-    /// The kind of a path that has values of both.
-    pub(super) fn with(self, other: Self) -> Self {
-        match (self, other) {
-            (same, other) if same == other => same,
-            (Self::Long | Self::Double, Self::Long | Self::Double) => Self::Double,
-            _ => Self::Text,
-        }
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn to_disk(
     home: &Path,
 ) -> Result<Split, IndexError> {
     let site = building_site(home, "join")?;
-    drop(merged(run, SplitDirectory::open(&site)?)?);
+    drop(merged(run, SplitDirectory::open(&site))?);
     Ok(Split::seal((&site, home), group, content(run))?)
 }
 

@@ -33,7 +33,7 @@ use self::build::{Builder, Depth, Plan};
 pub(super) use self::shelf::subdirectories;
 use self::shelf::{Level, Shelf};
 use self::split::{Refused, Split};
-use super::answer::{IndexStats, Mapping};
+use super::answer::{IndexStats, Mapping, note};
 use crate::node::bugs;
 use crate::node::storage::GroupLog;
 use crate::spec::GroupId;
@@ -298,8 +298,7 @@ impl PartitionIndex {
         let mut mapping = Mapping::new();
         for split in self.splits() {
             for (path, kind) in &split.content().kinds {
-                let known = mapping.entry(path.clone()).or_insert(*kind);
-                *known = known.with(*kind);
+                note(&mut mapping, path, *kind);
             }
         }
         mapping

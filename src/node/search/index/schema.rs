@@ -9,6 +9,7 @@
 //! | `key`, `headers` | as they were sent, not as words |
 //! | `long` | the paths of texts that are too long for a column |
 //! | `partition`, `offset`, `timestamp` | columns |
+//! | `moment` | the document's own `@timestamp`, else `timestamp`: a column |
 
 use std::sync::LazyLock;
 
@@ -22,7 +23,7 @@ use tantivy::tokenizer::{
 
 /// The format of splits: another one is built again. Raise it with every change here or in
 /// [`super::document`].
-pub(in crate::node::search) const FORMAT: u32 = 1;
+pub(in crate::node::search) const FORMAT: u32 = 2;
 /// Text is cut into words at everything that is no letter and no digit, in lower case.
 pub(in crate::node::search) const WORDS: &str = "words";
 /// Text is one word.
@@ -44,6 +45,7 @@ pub(in crate::node::search) struct Fields {
     pub(in crate::node::search) partition: Field,
     pub(in crate::node::search) offset: Field,
     pub(in crate::node::search) timestamp: Field,
+    pub(in crate::node::search) moment: Field,
 }
 
 /// The one schema.
@@ -59,7 +61,8 @@ pub(in crate::node::search) static FIELDS: LazyLock<Fields> = LazyLock::new(|| {
     let long = schema.add_text_field("long", whole());
     let partition = schema.add_i64_field("partition", FAST);
     let offset = schema.add_i64_field("offset", FAST);
-    let timestamp = schema.add_date_field("timestamp", time);
+    let timestamp = schema.add_date_field("timestamp", time.clone());
+    let moment = schema.add_date_field("moment", time);
     Fields {
         schema: schema.build(),
         doc,
@@ -70,6 +73,7 @@ pub(in crate::node::search) static FIELDS: LazyLock<Fields> = LazyLock::new(|| {
         partition,
         offset,
         timestamp,
+        moment,
     }
 });
 

@@ -15,6 +15,7 @@ use tantivy::{Index, IndexReader, ReloadPolicy, Searcher, SegmentReader};
 use super::directory::SplitDirectory;
 use super::entry::Kinds;
 use super::schema::{FORMAT, tokenizers};
+use crate::node::search::answer::note;
 use crate::spec::{self, GroupId};
 
 /// The file beside a sealed split's own.
@@ -54,8 +55,7 @@ impl Content {
     pub(super) fn followed_by(mut self, next: &Self) -> Self {
         assert_eq!(self.end, next.first, "splits are joined without a gap");
         for (path, kind) in &next.kinds {
-            let known = self.kinds.entry(path.clone()).or_insert(*kind);
-            *known = known.with(*kind);
+            note(&mut self.kinds, path, *kind);
         }
         Self {
             end: next.end,
@@ -154,7 +154,7 @@ impl Split {
     }
 
     fn open(home: &Path, manifest: Manifest) -> Result<Self, Refused> {
-        let mut index = Index::open(SplitDirectory::open(home)?)?;
+        let mut index = Index::open(SplitDirectory::open(home))?;
         index.set_tokenizers(tokenizers());
         index.set_fast_field_tokenizers(tokenizers());
         let bytes = manifest.files.iter().map(|(_, bytes)| bytes).sum();

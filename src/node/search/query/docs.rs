@@ -9,7 +9,7 @@ use tantivy::{BitSet, DocId, Score, SegmentReader, TantivyError};
 
 /// Matches a set of one segment's documents, each with the score 1.
 #[derive(Clone)]
-pub(super) struct DocsQuery(Arc<BitSet>);
+pub(in crate::node::search) struct DocsQuery(Arc<BitSet>);
 
 impl DocsQuery {
     /// These documents.
@@ -34,6 +34,10 @@ impl Weight for DocsQuery {
     fn scorer(&self, _: &SegmentReader, boost: Score) -> tantivy::Result<Box<dyn Scorer>> {
         let docs = BitSetDocSet::from(BitSet::clone(&self.0));
         Ok(Box::new(ConstScorer::new(docs, boost)))
+    }
+
+    fn count(&self, _: &SegmentReader) -> tantivy::Result<u32> {
+        Ok(u32::try_from(self.0.len()).unwrap_or(u32::MAX))
     }
 
     fn explain(&self, _: &SegmentReader, doc: DocId) -> tantivy::Result<Explanation> {

@@ -186,7 +186,8 @@ impl Split<'_> {
                 Ok(if is_in { Box::new(AllQuery) } else { nothing() })
             }
             Number::Offset => self.offsets(lower, upper),
-            Number::Timestamp => Ok(typed::time_range(lower, upper)),
+            Number::Timestamp => Ok(typed::time_range(FIELDS.timestamp, lower, upper)),
+            Number::Moment => Ok(typed::time_range(FIELDS.moment, lower, upper)),
         }
     }
 
@@ -255,6 +256,7 @@ fn exists(target: &Target) -> Box<dyn Compiled> {
         Target::Number(Number::Timestamp) => {
             Box::new(ExistsQuery::new("timestamp".to_owned(), false))
         }
+        Target::Number(Number::Moment) => Box::new(ExistsQuery::new("moment".to_owned(), false)),
         Target::Words(_) | Target::Whole(_) | Target::Number(_) => Box::new(AllQuery),
     }
 }

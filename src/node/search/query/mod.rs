@@ -9,17 +9,18 @@ mod leaf;
 mod target;
 mod typed;
 
-use tantivy::SegmentReader;
 use tantivy::query::{
     AllQuery, BooleanQuery, BoostQuery, ConstScoreQuery, DisjunctionMaxQuery, EmptyQuery, Occur,
     Query as Compiled,
 };
+use tantivy::{SegmentReader, TantivyError};
 
 use self::expand::Patterns;
 use super::answer::SearchError;
 use super::deadline::Deadline;
 use super::question::{Query, Words};
 
+pub(super) use self::docs::DocsQuery;
 pub(super) use self::expand::{pattern, wildcard};
 pub(super) use self::leaf::words_of;
 pub(super) use self::target::Target;
@@ -71,15 +72,19 @@ impl Compiler {
 }
 
 /// What tantivy says is wrong with a query, or with the index.
-pub(super) fn failed(error: &tantivy::TantivyError) -> SearchError {
+pub(super) fn failed(error: &TantivyError) -> SearchError {
     match error {
-        tantivy::TantivyError::InvalidArgument(what) => SearchError::Invalid(what.clone()),
+        TantivyError::InvalidArgument(what) => SearchError::Invalid(what.clone()),
+        disk @ (TantivyError::IoError(_)
+        | TantivyError::OpenReadError(_)
+        | TantivyError::DataCorruption(_)) => SearchError::Unreadable(disk.to_string()),
         other => SearchError::Failed(other.to_string()),
     }
 }
 
-fn unreadable(error: &std::io::Error) -> SearchError {
-    SearchError::Failed(format!("the index cannot be read: {error}"))
+/// What is on disk of the index cannot be read.
+pub(super) fn unreadable(error: &std::io::Error) -> SearchError {
+    SearchError::Unreadable(error.to_string())
 }
 
 fn nothing() -> Box<dyn Compiled> {
@@ -161,6 +166,8 @@ impl Split<'_> {
         if at_least > should.len() {
             return Ok(nothing());
         }
+        // Said once for all, so that who collects knows that no hit is better than another.
+        let is_unscored = must.is_empty() && should.is_empty();
         let mut clauses: Vec<(Occur, Box<dyn Compiled>)> = Vec::new();
         let unscored = |query| Box::new(ConstScoreQuery::new(query, 0.0)) as Box<dyn Compiled>;
         let must = self.queries(must, deeper)?.into_iter();
@@ -175,6 +182,9 @@ impl Split<'_> {
         let must_not = self.queries(must_not, deeper)?.into_iter();
         clauses.extend(must_not.map(|query| (Occur::MustNot, query)));
         let query = BooleanQuery::with_minimum_required_clauses(clauses, at_least);
+        if is_unscored {
+            return Ok(unscored(Box::new(query)));
+        }
         Ok(Box::new(query))
     }
 

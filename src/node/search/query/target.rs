@@ -35,6 +35,8 @@ pub(in crate::node::search) enum Number {
     Offset,
     /// Missing for records that have no time.
     Timestamp,
+    /// The same, or the document's own.
+    Moment,
 }
 
 impl Target {
@@ -49,6 +51,7 @@ impl Target {
             Field::Partition => Self::Number(Number::Partition),
             Field::Offset => Self::Number(Number::Offset),
             Field::Timestamp => Self::Number(Number::Timestamp),
+            Field::Moment => Self::Number(Number::Moment),
         }
     }
 
@@ -60,6 +63,7 @@ impl Target {
             Self::Number(Number::Partition) => Some("partition".to_owned()),
             Self::Number(Number::Offset) => Some("offset".to_owned()),
             Self::Number(Number::Timestamp) => Some("timestamp".to_owned()),
+            Self::Number(Number::Moment) => Some("moment".to_owned()),
         }
     }
 }

@@ -8,14 +8,13 @@ use std::ops::Bound;
 use tantivy::DateTime;
 use tantivy::columnar::NumericalValue;
 use tantivy::query::{Query as Compiled, TermQuery};
-use tantivy::schema::{IndexRecordOption, Term};
+use tantivy::schema::{Field, IndexRecordOption, Term};
 
 use super::Result;
 use super::leaf::column_range;
 use super::target::Place;
 use crate::node::search::answer::SearchError;
 use crate::node::search::index::moment;
-use crate::node::search::index::schema::FIELDS;
 use crate::node::search::question::{Edge, Scalar};
 
 /// A value in the form that it is indexed in.
@@ -125,11 +124,11 @@ fn time(ms: i64) -> Option<DateTime> {
 }
 
 /// Records whose time is between two.
-pub(super) fn time_range(lower: Bound<i64>, upper: Bound<i64>) -> Box<dyn Compiled> {
+pub(super) fn time_range(field: Field, lower: Bound<i64>, upper: Bound<i64>) -> Box<dyn Compiled> {
     const ENDS: i64 = i64::MAX / 1_000_000;
     let term = |ms: i64| {
         let time = DateTime::from_timestamp_millis(ms.clamp(-ENDS, ENDS));
-        Term::from_field_date(FIELDS.timestamp, time)
+        Term::from_field_date(field, time)
     };
     column_range(lower.map(term), upper.map(term))
 }

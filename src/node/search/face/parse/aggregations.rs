@@ -124,10 +124,6 @@ fn body(kind: &str, value: &Value) -> Parsed<Value> {
         .entries()
         .map(|(key, value)| (key.to_owned(), value.clone()))
         .collect();
-    if name == "@timestamp" {
-        // The same moment as in a query.
-        out.insert(String::from("field"), json!("_timestamp"));
-    }
     match kind {
         "terms" => terms(object, &mut out)?,
         "date_histogram" => date_histogram(object, &mut out)?,

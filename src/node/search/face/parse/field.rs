@@ -25,7 +25,8 @@ pub(super) fn field(name: &str) -> Parsed<Field> {
         "_key" | "_key.keyword" => Field::Key,
         "_partition" => Field::Partition,
         "_offset" => Field::Offset,
-        "_timestamp" | "@timestamp" => Field::Timestamp,
+        "_timestamp" => Field::Timestamp,
+        "@timestamp" => Field::Moment,
         _ if UNSERVED.contains(&name) || name.contains('*') => {
             let reason = format!("field [{}] cannot be searched by", shown(name));
             return Err(Refusal::parsing(reason));
@@ -61,7 +62,7 @@ pub(super) fn weighed(name: &str) -> Parsed<(Field, f32)> {
 /// What `value` means in `field`. A text that reads as a number stays one: the index looks for both.
 pub(super) fn values(field: &Field, value: &Value, now_ms: i64) -> Parsed<Vec<Scalar>> {
     match field {
-        Field::Timestamp => {
+        Field::Timestamp | Field::Moment => {
             let moment = moment::of_value(value, now_ms, moment::Rounding::Down)?;
             Ok(vec![Scalar::Moment(moment)])
         }

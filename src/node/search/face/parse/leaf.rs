@@ -95,7 +95,7 @@ pub(super) fn in_field(field: &Field, text: String, words: Words) -> Parsed<Quer
     let field = field.clone();
     Ok(match field {
         // Such a field has values and no words; `now` means nothing to a whole match.
-        Field::Partition | Field::Offset | Field::Timestamp => Query::Terms {
+        Field::Partition | Field::Offset | Field::Timestamp | Field::Moment => Query::Terms {
             values: values(&field, &Value::String(text), 0)?,
             field,
         },
@@ -262,7 +262,7 @@ pub(super) fn bound(
 ) -> Parsed<Scalar> {
     let moment = || moment::of_value(value, scope.now_ms, rounding).map(Scalar::Moment);
     match (field, value) {
-        (Field::Timestamp, _) => moment(),
+        (Field::Timestamp | Field::Moment, _) => moment(),
         (Field::Path(_), Value::String(text)) if moment::is_date(text) => moment(),
         (Field::Path(_), Value::String(text)) => {
             Ok(text_as_value(text).unwrap_or_else(|| Scalar::Text(text.clone())))

@@ -208,7 +208,7 @@ impl Reader<'_, '_> {
                 Self::in_each(fields, |field| {
                     let text = text.clone();
                     Ok(match field {
-                        Field::Partition | Field::Offset | Field::Timestamp => {
+                        Field::Partition | Field::Offset | Field::Timestamp | Field::Moment => {
                             in_field(field, text, Words::Any)?
                         }
                         Field::Whole(_) => Query::Terms {

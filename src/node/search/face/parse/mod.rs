@@ -29,7 +29,7 @@ pub(super) use params::TOPICS;
 pub(super) use request::{
     SearchRequest, count_params, count_request, search_params, search_request,
 };
-pub(super) use source::fits;
+pub(super) use source::{SourceFilter, fits};
 
 type Parsed<T> = Result<T, Refusal>;
 

@@ -87,7 +87,7 @@ fn fields_have_names_of_their_own() {
     assert_eq!(field("_partition"), Field::Partition);
     assert_eq!(field("_offset"), Field::Offset);
     assert_eq!(field("_timestamp"), Field::Timestamp);
-    assert_eq!(field("@timestamp"), Field::Timestamp);
+    assert_eq!(field("@timestamp"), Field::Moment);
     assert_eq!(parsed(&json!({ "exists": { "field": "*" } })), Query::All);
     for name in ["", "_id", "_source", "user.*"] {
         assert!(

@@ -106,6 +106,28 @@ fn only_committed_records_are_found() {
     is_complete(&shelves);
 }
 
+#[test]
+fn a_large_backlog_is_told_and_not_waited_for() {
+    let mut shelves = Shelves::new();
+    shelves.push_many(25_000);
+    let below = shelves.below();
+    let long = Instant::now() + Duration::from_mins(1);
+    let mut turn = shelves.index.blocking_turn();
+    shelves.index.catch_up(&mut turn, below, long);
+    let stats = shelves.index.stats(below);
+    assert_eq!((stats.records, stats.indexed_to, stats.lag), (0, 0, 25_000));
+    // The thread takes a chunk; the rest is little enough for a search.
+    assert!(shelves.index.advance(&mut turn, below).unwrap());
+    assert_eq!(shelves.index.stats(below).lag, 5000);
+    let over = Instant::now();
+    shelves.index.catch_up(&mut turn, below, over);
+    assert_eq!(shelves.index.stats(below).lag, 5000, "no time, no indexing");
+    shelves.index.catch_up(&mut turn, below, long);
+    assert_eq!(shelves.index.stats(below).lag, 0);
+    drop(turn);
+    is_complete(&shelves);
+}
+
 /// Damages a split in the middle, restarts, and looks whether all is found again.
 fn heals_from(damage: impl Fn(&std::path::Path)) {
     let mut shelves = Shelves::new();
@@ -163,6 +185,39 @@ fn a_cut_file_is_noticed() {
             fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
         });
     }
+}
+
+#[test]
+fn a_file_that_is_cut_while_it_is_open_is_an_error() {
+    for ending in [".idx", ".fast"] {
+        let mut shelves = Shelves::new();
+        shelves.push_many(20_000);
+        shelves.settle();
+        shelves.restart();
+        shelves.settle();
+        let splits = on_disk(&shelves);
+        let cut = fs::File::options()
+            .write(true)
+            .open(file(&splits[0], ending));
+        cut.unwrap().set_len(10).unwrap();
+        let failed = shelves.refuses(term(path("word"), "w3"));
+        assert!(
+            matches!(failed, SearchError::Unreadable(_)),
+            "{ending}: {failed}"
+        );
+        shelves.index.doubt();
+        shelves.settle();
+        is_complete(&shelves);
+    }
+}
+
+#[test]
+fn a_split_that_is_removed_is_still_searched_by_who_has_it() {
+    let mut shelves = Shelves::new();
+    shelves.push_many(20_000);
+    shelves.settle();
+    fs::remove_dir_all(&on_disk(&shelves)[0]).unwrap();
+    is_complete(&shelves);
 }
 
 #[test]

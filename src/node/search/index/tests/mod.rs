@@ -17,7 +17,7 @@ use crate::node::search::answer::{Document, SearchError};
 use crate::node::search::collect::{Gathered, Where, gather};
 use crate::node::search::deadline::Deadline;
 use crate::node::search::fetch::fetch;
-use crate::node::search::question::{Field, Query, Question, Scalar, Wanted, Words};
+use crate::node::search::question::{Field, Query, Question, Scalar, Source, Wanted, Words};
 use crate::node::storage::{LogEntry, LogKind, LogPosition, Payload, Storage, StorageOptions};
 use crate::protocol::records::{BatchBuilder, Header};
 use crate::spec::{SyncMode, TopicId};
@@ -137,7 +137,6 @@ impl Shelves {
             splits: &splits,
             partition: group().partition,
             log_start: self.log.log_start(),
-            mapping: &self.index.mapping(),
         };
         gather(&place, question, Deadline::at(until))
     }
@@ -171,9 +170,14 @@ impl Shelves {
     }
 
     fn read(&self, offsets: &[i64]) -> Vec<Document> {
+        self.read_of(offsets, Source::Whole)
+    }
+
+    fn read_of(&self, offsets: &[i64], source: Source) -> Vec<Document> {
         let wanted = Wanted {
             offsets: offsets.to_vec(),
             highlight: None,
+            source,
         };
         fetch(&self.log, self.below(), &wanted).unwrap()
     }

@@ -199,3 +199,26 @@ proptest! {
         is_found_by_offset(&shelves);
     }
 }
+
+#[test]
+fn values_that_are_not_wanted_take_no_room() {
+    let mut shelves = Shelves::new();
+    let large = "x".repeat(900_000);
+    let headers = [(Bytes::from("trace"), Some(Bytes::from("7")))];
+    for _ in 0..40 {
+        shelves.push_record(Some(b"k"), Some(large.as_bytes()), &headers);
+    }
+    let all: Vec<i64> = (0..40).collect();
+    let whole = shelves.read(&all);
+    assert!(whole.len() < 20, "an answer is bounded");
+    let places = shelves.read_of(&all, Source::Nothing);
+    assert_eq!(places.len(), 40);
+    for (offset, place) in all.into_iter().zip(places) {
+        assert_eq!(
+            (place.offset, place.timestamp, place.source),
+            (offset, 1000, Value::Null)
+        );
+        assert_eq!(place.key.as_deref(), Some("k"));
+        assert_eq!(place.headers, [("trace".to_owned(), Some("7".to_owned()))]);
+    }
+}

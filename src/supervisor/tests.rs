@@ -130,7 +130,7 @@ async fn a_node_that_dies_is_quoted_and_the_others_are_stopped() {
 #[tokio::test]
 async fn a_deadline_says_what_each_node_waited_for() {
     let stage = Stage::new();
-    let request = stage.request(Await::All, Duration::from_millis(300));
+    let request = stage.request(Await::All, Duration::from_secs(2));
     let (ended, events) = stage.play(LAWFUL, request).await;
     let Ended::Failed(trouble) = ended else {
         panic!("{ended:?}")

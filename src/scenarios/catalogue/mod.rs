@@ -178,10 +178,6 @@ impl Scenario {
             why: why.to_owned(),
         };
         let mut without = Vec::new();
-        if self != Self::SearchAfterFailover {
-            let why = "no topic is searched in this scenario";
-            without.push(absent(Law::SearchFollowsLog, why));
-        }
         if !self.breaks() {
             without.push(absent(
                 Law::CommittedOffsets,

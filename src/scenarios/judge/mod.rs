@@ -72,10 +72,18 @@ fn absence(law: Law, history: &History) -> Option<String> {
         .without
         .iter()
         .find(|absent| absent.law == law);
-    let no_promise = law == Law::Promises && history.promises.is_empty();
-    absent.map(|absent| absent.why.clone()).or_else(|| {
-        no_promise.then(|| String::from("the scenario promises nothing beside the laws"))
-    })
+    let unasked = match law {
+        Law::Promises if history.promises.is_empty() => {
+            Some("the scenario promises nothing beside the laws")
+        }
+        Law::SearchFollowsLog if history.searches.is_empty() => {
+            Some("nothing is searched in this scenario")
+        }
+        _ => None,
+    };
+    absent
+        .map(|absent| absent.why.clone())
+        .or_else(|| unasked.map(ToOwned::to_owned))
 }
 
 fn broken(laws: &[LawVerdict]) -> Vec<String> {

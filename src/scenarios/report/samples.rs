@@ -115,22 +115,12 @@ impl Plot {
                 pair("load_average", "1.7"),
                 pair("topic", self.topic),
             ],
-            without: vec![
-                absent(Law::CommittedOffsets, "no group reads in this scenario"),
-                absent(
-                    Law::SearchFollowsLog,
-                    "no topic is searched in this scenario",
-                ),
-            ],
+            without: vec![Absent {
+                law: Law::CommittedOffsets,
+                why: String::from("no group reads in this scenario"),
+            }],
             claims: Claims::faults(1).with_leader_change(),
         }
-    }
-}
-
-fn absent(law: Law, why: &str) -> Absent {
-    Absent {
-        law,
-        why: why.to_owned(),
     }
 }
 

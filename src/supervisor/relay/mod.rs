@@ -158,6 +158,7 @@ impl Relays {
         self.next_id += 1;
         self.board
             .revise(|faults| faults.push(ActiveFault { id, fault, until }));
+        self.road.settle();
         Ok(id)
     }
 }
@@ -170,6 +171,16 @@ impl Road {
             .enable_all()
             .build()?;
         Ok(Self(Some(runtime)))
+    }
+
+    /// Returns when whatever the thread was at when this was called is over: a relay that was about
+    /// to move bytes has moved them, and moves no more before it has looked at the faults again.
+    fn settle(&self) {
+        let (passed, heard) = std::sync::mpsc::channel();
+        self.handle().spawn(async move {
+            let _nobody_waits = passed.send(());
+        });
+        let _thread_ended = heard.recv();
     }
 
     fn handle(&self) -> &Handle {

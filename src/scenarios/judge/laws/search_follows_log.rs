@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn without_searches_or_copies_there_is_nothing_to_say() {
-        assert_eq!(says(Vec::new()), LawResult::Unknown);
+        assert_eq!(says(Vec::new()), LawResult::NotApplicable);
         let story = Story::new().acked(1, 0);
         let story = story.event(Event::Search(search(None, &[(0, 1)])));
         assert_eq!(story.says(Law::SearchFollowsLog), LawResult::Unknown);

@@ -30,30 +30,32 @@ const DIAL_DEADLINE: Duration = Duration::from_secs(5);
 pub(super) struct Route {
     pub(super) upstream: SocketAddr,
     pub(super) state: watch::Receiver<EdgeState>,
+    /// The edge's resets when the connection began.
+    pub(super) born: u64,
 }
 
 /// Carries one accepted connection to its end.
 pub(super) async fn carry(client: TcpStream, mut route: Route, counters: &Counters) {
-    let born = route.state.borrow_and_update().resets;
-    let interrupted = route.state.clone();
+    route.born = route.state.borrow_and_update().resets;
+    let interrupted = route.clone();
     tokio::select! {
         biased;
-        () = reset_is_due(interrupted, born) => {}
+        () = reset_is_due(interrupted) => {}
         _ended = live(client, route, counters) => {}
     }
 }
 
 /// Waits until a fault ends all connections that are as old as this one.
-async fn reset_is_due(mut state: watch::Receiver<EdgeState>, born: u64) {
-    let due = |state: &EdgeState| state.resets != born || state.has(LinkFault::Reset);
+async fn reset_is_due(mut route: Route) {
+    let due = |state: &EdgeState| state.ends(route.born);
     // The sender is gone: so is the relay.
-    let _relay_ended = state.wait_for(due).await;
+    let _relay_ended = route.state.wait_for(due).await;
 }
 
 async fn live(client: TcpStream, mut route: Route, counters: &Counters) -> io::Result<()> {
     let client = cross(client, &mut route.state).await?;
     let server = timeout(DIAL_DEADLINE, dial(route.upstream)?).await??;
-    exchange(&client, &server, route.state, counters).await;
+    exchange(&client, &server, route, counters).await;
     Ok(())
 }
 
@@ -121,12 +123,7 @@ async fn closed(socket: &TcpStream) -> io::Error {
     }
 }
 
-async fn exchange(
-    client: &TcpStream,
-    server: &TcpStream,
-    mut state: watch::Receiver<EdgeState>,
-    counters: &Counters,
-) {
+async fn exchange(client: &TcpStream, server: &TcpStream, mut route: Route, counters: &Counters) {
     let there = Ends {
         source: client,
         sink: server,
@@ -139,10 +136,15 @@ async fn exchange(
     };
     let (mut forward, mut backward) = (Lane::default(), Lane::default());
     loop {
-        let now = *state.borrow_and_update();
+        let now = *route.state.borrow_and_update();
+        // This may hear of a heal before [`reset_is_due`] does, and what a fault has dropped must
+        // not pass in between.
+        if now.ends(route.born) {
+            return;
+        }
         tokio::select! {
             biased;
-            changed = state.changed() => if changed.is_err() { return },
+            changed = route.state.changed() => if changed.is_err() { return },
             _ended = forward.run(there, now.forward) => return,
             _ended = backward.run(back, now.backward) => return,
         }

@@ -48,6 +48,11 @@ impl EdgeState {
         self.forward == fault || self.backward == fault
     }
 
+    /// Whether a connection that began after `born` resets is to end.
+    pub(super) fn ends(&self, born: u64) -> bool {
+        self.resets != born || self.has(LinkFault::Reset)
+    }
+
     /// The state under other faults; bytes that were dropped are missing for good, so the end
     /// of a drop resets what lived through it.
     fn under(self, forward: LinkFault, backward: LinkFault) -> Self {
@@ -92,7 +97,11 @@ impl Relay {
         let (switch, state) = watch::channel(EdgeState::WHOLE);
         let counters = Arc::new(Counters::default());
         let mut tasks = JoinSet::new();
-        let route = Route { upstream, state };
+        let route = Route {
+            upstream,
+            state,
+            born: 0,
+        };
         tasks.spawn(serve(listener, route, Arc::clone(&counters)));
         let relay = Self {
             address,

@@ -22,7 +22,6 @@ const ORDERS: (&str, u32) = ("orders", 0);
 #[derive(Debug, Deserialize)]
 struct Acted {
     nodes: Vec<NodeId>,
-    took_ms: f64,
     election_ms: Option<f64>,
 }
 
@@ -91,12 +90,13 @@ async fn a_stopped_leader_hands_over_first() {
     for round in 0..STOPS {
         let (stopped, acted) = orders.during(to_leader(&cluster, "stop")).await;
         orders.say_gap(&format!("stop {round} of {stopped}"));
-        let election = acted.election_ms.expect("another leader was named");
-        assert!(
-            election <= acted.took_ms,
-            "{stopped} had ended after {} ms, its successor was known after {election} ms",
-            acted.took_ms
-        );
+        assert!(acted.election_ms.is_some(), "another leader was named");
+        // Whoever asks hears of a successor some ms later: the node's own words say when it was.
+        let log = std::fs::read_to_string(&cluster.node(stopped).await.log).unwrap();
+        assert!(log.contains("leadership handed over"), "{log}");
+        for late in ["not every leadership was handed over", "nobody to hand"] {
+            assert!(!log.contains(late), "{log}");
+        }
         let exit = cluster.node(stopped).await.exit.unwrap_or_default();
         assert!(
             exit.starts_with("exit code 0 "),

@@ -28,6 +28,8 @@ pub(super) struct Target {
     pub(super) brokers: Vec<SocketAddr>,
     /// A directory on the disk that its nodes write to, as far as is known.
     pub(super) disk: PathBuf,
+    /// Whether it is ours and was made without search.
+    pub(super) searchless: bool,
     /// Its name; `None` for one that is not ours.
     name: Option<ClusterName>,
 }
@@ -44,6 +46,7 @@ impl TargetArgs {
                 Failure::usage(format!("--bootstrap: {error}")).hint("such as 127.0.0.1:9092")
             })?,
             disk: environment::temp_dir(),
+            searchless: false,
             name: None,
         })
     }
@@ -58,6 +61,7 @@ impl TargetArgs {
             disk: data
                 .filter(|data| data.is_dir())
                 .unwrap_or_else(environment::temp_dir),
+            searchless: spec.ports.0.iter().all(|ports| ports.search.is_none()),
             name: Some(name.clone()),
         })
     }

@@ -109,7 +109,15 @@ async fn create(context: &Context, args: &Create) -> CommandResult {
     let id = id.map_err(|error| target.refused(&doing, &error))?;
     context.say(format!("created topic {}", args.name));
     let id = id.map(|id| id.to_string());
-    Ok(Outcome::new(json!({ "name": args.name, "id": id })))
+    let outcome = Outcome::new(json!({ "name": args.name, "id": id }));
+    Ok(outcome.with_warnings(never_searched(args, &target).into_iter().collect()))
+}
+
+/// A topic that wants to be searched, where nobody searches.
+fn never_searched(args: &Create, target: &Target) -> Option<String> {
+    let wanted = |(key, value): &(String, String)| key == "searchable.enabled" && value == "true";
+    let why = "the cluster was made with --no-search: nothing indexes or searches this topic";
+    (target.searchless && args.config.iter().any(wanted)).then(|| why.to_owned())
 }
 
 async fn delete(context: &Context, args: &Named) -> CommandResult {

@@ -67,7 +67,8 @@ pub struct BenchReport {
     pub failed_attempts: u64,
     /// Records that were given up.
     pub given_up: u64,
-    /// The disk's median 4 KiB write with fdatasync, when it could be measured.
+    /// The disk's median 4 KiB write with fdatasync, of many before and as many after the run, when
+    /// it could be measured.
     pub sync_p50: Option<Duration>,
     /// The load of the machine before the run.
     pub load_average: Option<f64>,
@@ -124,7 +125,7 @@ pub struct Bench {
     plan: BenchPlan,
     topic: String,
     producer: Producer,
-    sync_p50: Option<Duration>,
+    sync_times: Vec<Duration>,
     load_average: Option<f64>,
 }
 
@@ -132,7 +133,7 @@ impl Bench {
     /// Measures the disk, and creates the topic.
     pub async fn prepare(plan: BenchPlan) -> Result<Self, BenchError> {
         let load_average = disk::load_average();
-        let sync_p50 = measure_disk(plan.disk.clone()).await;
+        let sync_times = measure_disk(plan.disk.clone()).await;
         let topic = format!("chronik-bench-{:08x}", rand::rng().next_u32());
         create(&plan, &topic).await?;
         let mut settings = ProducerSettings::new(plan.bootstrap.clone(), topic.clone());
@@ -156,7 +157,7 @@ impl Bench {
             plan,
             topic,
             producer,
-            sync_p50,
+            sync_times,
             load_average,
         })
     }
@@ -188,6 +189,8 @@ impl Bench {
                 run.tell(&self.plan, at, &mut progress);
             }
         }
+        let times = measure_disk(self.plan.disk.clone()).await;
+        self.sync_times.extend(times);
         Ok(run.report(self))
     }
 
@@ -209,10 +212,14 @@ impl Bench {
     }
 }
 
-async fn measure_disk(dir: PathBuf) -> Option<Duration> {
+/// Nothing where it cannot be measured.
+async fn measure_disk(dir: PathBuf) -> Vec<Duration> {
     let mut task = JoinSet::new();
-    task.spawn_blocking(move || disk::sync_p50(&dir));
-    task.join_next().await?.ok()?.ok()
+    task.spawn_blocking(move || disk::sync_times(&dir));
+    match task.join_next().await {
+        Some(Ok(Ok(times))) => times,
+        _ => Vec::new(),
+    }
 }
 
 async fn create(plan: &BenchPlan, topic: &str) -> Result<(), BenchError> {
@@ -380,7 +387,7 @@ impl Run {
             largest_gap: gaps.max().unwrap_or_default(),
             failed_attempts: self.failed_attempts,
             given_up: self.given_up,
-            sync_p50: bench.sync_p50,
+            sync_p50: disk::median(bench.sync_times.clone()),
             load_average: bench.load_average,
         }
     }

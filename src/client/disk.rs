@@ -11,8 +11,14 @@ const BLOCK: [u8; 4096] = [0x5a; 4096];
 const SAMPLES: usize = 200;
 const BUDGET: Duration = Duration::from_millis(300);
 
-/// The median of a 4 KiB overwrite with fdatasync, in a file of its own in `dir`. Blocks.
+/// The median time of a 4 KiB overwrite with fdatasync, in a file of its own in `dir`. Blocks.
 pub fn sync_p50(dir: &Path) -> io::Result<Duration> {
+    let times = sync_times(dir)?;
+    Ok(median(times).expect("one sample is always taken"))
+}
+
+/// Times of such overwrites, one after the other. Blocks for up to 0.3 s.
+pub fn sync_times(dir: &Path) -> io::Result<Vec<Duration>> {
     let file = unnamed_file(dir)?;
     file.write_all_at(&BLOCK, 0)?;
     file.sync_all()?;
@@ -23,8 +29,13 @@ pub fn sync_p50(dir: &Path) -> io::Result<Duration> {
         file.sync_data()?;
         samples.push(begun.elapsed());
     }
-    samples.sort_unstable();
-    Ok(samples[samples.len() / 2])
+    Ok(samples)
+}
+
+/// The time in the middle; `None` without any.
+pub fn median(mut times: Vec<Duration>) -> Option<Duration> {
+    times.sort_unstable();
+    times.get(times.len() / 2).copied()
 }
 
 /// A file that is gone when it is closed, whatever happens.

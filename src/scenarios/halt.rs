@@ -40,6 +40,9 @@ pub enum Halt {
     /// The scenario makes no sense on this cluster.
     #[error("{0}")]
     Unfit(String),
+    /// What the scenario looks at was left out of this cluster.
+    #[error("search is off on this cluster (it was made with --no-search)")]
+    SearchOff,
 }
 
 /// Waits until `look` finds what it looks for; it says what it sees instead.

@@ -52,9 +52,8 @@ pub fn locate(places: &Places, name: &ClusterName) -> Result<ClusterSpec, Troubl
 /// Removes a stopped cluster with all its data.
 pub fn wipe(places: &Places, name: &ClusterName) -> Result<(), Trouble> {
     find_dir(places, name)?;
-    let entry = places.clusters().join(name.as_str());
     let refused = |error| Trouble::of(TroubleCode::Precondition, &error);
-    match take_existing(&entry) {
+    match take_existing(places, name) {
         Ok(Some(Claim::Taken(claimed))) => claimed.wipe().map_err(refused),
         Ok(None) => Ok(()),
         Ok(Some(Claim::Busy(dir))) => Err(locked(name, dir.path(), "it is still running")),

@@ -54,6 +54,8 @@ pub(in crate::cli) struct Hit {
     #[serde(rename = "_source")]
     source: Value,
     #[serde(default)]
+    sort: Vec<Value>,
+    #[serde(default)]
     highlight: BTreeMap<String, Vec<String>>,
 }
 
@@ -95,22 +97,31 @@ impl Found {
         self.shards["failures"].as_array().is_none_or(Vec::is_empty)
     }
 
-    /// Partitions that did not answer.
+    /// Partitions that did not answer, and an order that none of the hits has.
     pub(in crate::cli) fn warnings(&self) -> Vec<String> {
+        self.silent().into_iter().chain(self.unsorted()).collect()
+    }
+
+    fn unsorted(&self) -> Option<String> {
+        let asked = self.hits.first().is_some_and(|hit| !hit.sort.is_empty());
+        let values = || self.hits.iter().flat_map(|hit| &hit.sort);
+        let why = "no hit has the field to sort by, so they have no order";
+        (asked && values().all(Value::is_null)).then(|| why.to_owned())
+    }
+
+    fn silent(&self) -> Option<String> {
         let failures = self.shards["failures"].as_array();
         let failures = failures.map_or(&[][..], Vec::as_slice);
-        let Some(first) = failures.first() else {
-            return Vec::new();
-        };
+        let first = failures.first()?;
         let reason = first["reason"]["reason"].as_str().unwrap_or_default();
         let count = counted(failures.len() as u64, "partition");
-        vec![format!(
+        Some(format!(
             "{count} of {} did not answer ({}/{}: {})",
             self.shards["total"],
             escape(first["index"].as_str().unwrap_or_default()),
             first["shard"],
             escape(reason)
-        )]
+        ))
     }
 }
 
@@ -282,6 +293,15 @@ mod tests {
             found(&hit).data("orders", None)["partitions"]["answered"],
             2
         );
+    }
+
+    #[test]
+    fn an_order_that_no_hit_has_is_a_warning() {
+        let mut hit = json!({ "_index": "orders", "_partition": 0, "_offset": 7, "_source": {} });
+        hit["sort"] = json!([null]);
+        assert!(found(&hit).warnings()[1].starts_with("no hit has the field"));
+        hit["sort"] = json!([null, 3]);
+        assert_eq!(found(&hit).warnings().len(), 1);
     }
 
     #[test]

@@ -62,7 +62,7 @@ fn summary(nodes: &[NodeDigest], style: Style) -> String {
             Err(_) => table.add_row([name, style.red("✗ silent")]),
         }
     }
-    fitted(&table, style)
+    table.shown(style)
 }
 
 fn summary_row(name: String, figures: &Figures, style: Style) -> Vec<String> {
@@ -136,15 +136,7 @@ fn traffic(nodes: &[NodeDigest], style: Style) -> String {
             table.add_row(row);
         }
     }
-    fitted(&table, style)
-}
-
-/// On a terminal only the columns that it has room for: lines that wrap are no table.
-fn fitted(table: &Table, style: Style) -> String {
-    match style.columns() {
-        Some(columns) => table.fitted(columns.into()),
-        None => table.text(),
-    }
+    table.shown(style)
 }
 
 /// Values as blocks, the largest as a full one; nothing at all is a row of the lowest.

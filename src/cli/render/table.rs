@@ -2,6 +2,8 @@
 
 use console::measure_text_width;
 
+use super::Style;
+
 /// What stands between two columns.
 const GAP: usize = 2;
 
@@ -31,8 +33,16 @@ impl Table {
         self.first(&self.widths())
     }
 
+    /// On a terminal only the columns that it has room for: lines that wrap are no table.
+    pub(in crate::cli) fn shown(&self, style: Style) -> String {
+        match style.columns() {
+            Some(columns) => self.fitted(columns.into()),
+            None => self.text(),
+        }
+    }
+
     /// The same with as many columns as there is room for; the first ones stay.
-    pub(in crate::cli) fn fitted(&self, room: usize) -> String {
+    fn fitted(&self, room: usize) -> String {
         let mut widths = self.widths();
         let needs = |widths: &[usize]| {
             let gaps = GAP * widths.len().saturating_sub(1);
@@ -77,7 +87,6 @@ fn line(row: &[String], widths: &[usize]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::render::Style;
 
     fn table(style: Style) -> Table {
         let mut table = Table::new(&["NODE", "STATE", "TERM"]);

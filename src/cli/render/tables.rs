@@ -57,10 +57,11 @@ pub(in crate::cli) fn cure(cluster: &str, fault: &FaultView) -> String {
     command(cluster, &words)
 }
 
+/// What is asked for most stands first: a narrow terminal cuts the last columns.
 fn nodes(status: &ClusterStatus, style: Style) -> String {
     let mut table = Table::new(&[
-        "NODE", "STATE", "ROLE", "TERM", "APPLIED", "LED", "LAG", "PID", "RESTARTS", "KAFKA",
-        "RAFT", "METRICS", "SEARCH",
+        "NODE", "STATE", "ROLE", "TERM", "LAG", "LED", "KAFKA", "METRICS", "SEARCH", "PID", "RAFT",
+        "APPLIED", "RESTARTS",
     ]);
     for node in &status.nodes {
         let load = node.load.as_ref();
@@ -69,18 +70,18 @@ fn nodes(status: &ClusterStatus, style: Style) -> String {
             paint(node_state(node), style),
             role(node.role),
             or_dash(node.term),
-            or_dash(node.applied),
-            load.map_or_else(dash, |load| format!("{}/{}", load.led, load.partitions)),
             or_dash(load.and_then(|load| load.lag)),
-            or_dash(node.pid),
-            node.restarts.to_string(),
+            load.map_or_else(dash, |load| format!("{}/{}", load.led, load.partitions)),
             node.ports.kafka.to_string(),
-            node.ports.raft.to_string(),
             node.ports.metrics.to_string(),
             or_dash(node.ports.search),
+            or_dash(node.pid),
+            node.ports.raft.to_string(),
+            or_dash(node.applied),
+            node.restarts.to_string(),
         ]);
     }
-    table.text()
+    table.shown(style)
 }
 
 fn paint((tone, text): (Tone, &str), style: Style) -> String {

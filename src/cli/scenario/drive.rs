@@ -127,6 +127,8 @@ fn failure(args: &Args, halt: Halt) -> Failure {
     match halt {
         Halt::Trouble(trouble) => trouble.into(),
         Halt::Unfit(why) => Failure::usage(why),
+        Halt::SearchOff => Failure::new(Exit::Precondition, "SEARCH_OFF", halt.to_string())
+            .hint("chronik-dev scenario search-after-failover makes a cluster with search"),
         Halt::Bootstrap(error) => Failure::new(Exit::NoCluster, "NOT_RUNNING", "no broker answers")
             .fact(error.to_string())
             .hint(look(args)),

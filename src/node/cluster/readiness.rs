@@ -145,11 +145,8 @@ impl Cluster {
                 .filter(|id| !linked.contains(id))
                 .map(|id| id.to_string())
                 .collect();
-            return Some(format!(
-                "{}/{all} peers linked, waiting for {}",
-                linked.len(),
-                missing.join(", ")
-            ));
+            let missing = missing.join(", ");
+            return Some(format!("{missing} ({}/{all} peers linked)", linked.len()));
         }
         if self.controller().is_none() {
             return Some("a metadata leader".to_owned());

@@ -46,8 +46,7 @@ impl Stage {
             })
             .collect();
         if searchers.is_empty() {
-            let why = "search is off on this cluster (it was started with --no-search)";
-            return Err(Halt::Unfit(why.to_owned()));
+            return Err(Halt::SearchOff);
         }
         Ok(searchers)
     }

@@ -1,5 +1,6 @@
 //! `kill`, `stop`, `start`, `restart`, `pause`, `resume`: resolved, done, waited for, measured.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,10 +31,12 @@ pub(super) async fn act(desk: &mut Desk, action: &Action) -> Result<Acted, Troub
     let old_leader = group.leader(&before).await;
     let nodes = resolve(action, &before, old_leader)?;
     refuse_paused(action.verb, &nodes, &before)?;
+    let idle = already(action.verb, &nodes, &before);
+    let busy = nodes.iter().filter(|node| !idle.contains_key(node));
     let mut acted = Acted {
-        warnings: already(action.verb, &nodes, &before),
+        nodes: busy.copied().collect(),
+        warnings: idle.values().cloned().collect(),
         old_leader: old_leader.map(|leader| leader.to_string()),
-        nodes: nodes.clone(),
         took_ms: 0.0,
         new_leader: None,
         election_ms: None,
@@ -114,7 +117,7 @@ fn refuse_paused(verb: Verb, nodes: &[NodeId], status: &ClusterStatus) -> Result
 }
 
 /// Nodes that are as asked already: a warning each, no error.
-fn already(verb: Verb, nodes: &[NodeId], status: &ClusterStatus) -> Vec<String> {
+fn already(verb: Verb, nodes: &[NodeId], status: &ClusterStatus) -> BTreeMap<NodeId, String> {
     let note = |node: &NodeView| match verb {
         Verb::Kill | Verb::Stop | Verb::Pause if node.pid.is_none() => Some("is not running"),
         Verb::Pause if node.state == "paused" => Some("is paused already"),
@@ -124,7 +127,7 @@ fn already(verb: Verb, nodes: &[NodeId], status: &ClusterStatus) -> Vec<String> 
     };
     let meant = status.nodes.iter().filter(|node| nodes.contains(&node.id));
     meant
-        .filter_map(|node| Some(format!("{} {}", node.name, note(node)?)))
+        .filter_map(|node| Some((node.id, format!("{} {}", node.name, note(node)?))))
         .collect()
 }
 

@@ -73,7 +73,7 @@ pub(in crate::supervisor) fn abandoned(
         if !ephemeral || !path.is_symlink() {
             continue;
         }
-        if let Some(Claim::Taken(claimed)) = take_existing(&path)? {
+        if let Some(Claim::Taken(claimed)) = take_existing(places, &entry.name)? {
             found.push((entry.name, claimed));
         }
     }

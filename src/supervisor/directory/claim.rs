@@ -30,8 +30,38 @@ pub(in crate::supervisor) enum Claim {
 #[derive(Debug)]
 pub(in crate::supervisor) struct ClaimedDir {
     dir: ClusterDir,
-    entry: PathBuf,
+    key: Key,
     lock: Flock<File>,
+}
+
+/// What a cluster is found by: whose it is, and its name.
+#[derive(Debug, Clone)]
+struct Key {
+    places: Places,
+    name: ClusterName,
+}
+
+impl Key {
+    fn new(places: &Places, name: &ClusterName) -> Self {
+        Self {
+            places: places.clone(),
+            name: name.clone(),
+        }
+    }
+
+    /// Its directory, or a link to it.
+    fn entry(&self) -> PathBuf {
+        self.places.clusters().join(self.name.as_str())
+    }
+
+    /// A supervisor that said nothing leaves nothing to read.
+    fn remove_silent_log(&self) -> io::Result<()> {
+        let log = self.places.supervisor_log(&self.name);
+        match std::fs::metadata(&log) {
+            Ok(found) if found.len() == 0 => std::fs::remove_file(&log),
+            _ => Ok(()),
+        }
+    }
 }
 
 impl ClaimedDir {
@@ -40,16 +70,20 @@ impl ClaimedDir {
         &self.dir
     }
 
-    /// Removes the directory with all data, then its entry, then gives the lock back.
+    /// Removes the directory with all data, then its entry and a log without a word, then gives the
+    /// lock back.
     pub(in crate::supervisor) fn wipe(self) -> Result<(), DirectoryError> {
         let path = self.dir.path();
         if !self.dir.is_ours() {
             return Err(DirectoryError::NotOurs(path.to_owned()));
         }
         remove_contents(path).map_err(io_error("remove", path))?;
-        if self.entry.is_symlink() {
-            std::fs::remove_file(&self.entry).map_err(io_error("remove", &self.entry))?;
+        let entry = self.key.entry();
+        if entry.is_symlink() {
+            std::fs::remove_file(&entry).map_err(io_error("remove", &entry))?;
         }
+        let silent = self.key.remove_silent_log();
+        silent.map_err(io_error("remove the log of", path))?;
         drop(self.lock);
         Ok(())
     }
@@ -80,7 +114,8 @@ pub(in crate::supervisor) fn claim(
 ) -> Result<Claim, DirectoryError> {
     let clusters = places.clusters();
     create_private(&clusters).map_err(io_error("create", &clusters))?;
-    let entry = clusters.join(name.as_str());
+    let key = Key::new(places, name);
+    let entry = key.entry();
     forget_dead_link(&entry)?;
     loop {
         let path = match (entry.exists(), home) {
@@ -90,7 +125,7 @@ pub(in crate::supervisor) fn claim(
             (true, _) => canonical(&entry)?,
             (false, _) => make(places, name, home, &entry)?,
         };
-        match take(ClusterDir { path }, &entry)? {
+        match take(ClusterDir { path }, &key)? {
             Some(Claim::Taken(taken)) => return settle(taken),
             Some(busy) => return Ok(busy),
             // It was removed between our look and our lock: look again.
@@ -99,10 +134,14 @@ pub(in crate::supervisor) fn claim(
     }
 }
 
-/// Takes a directory that exists.
-pub(in crate::supervisor) fn take_existing(entry: &Path) -> Result<Option<Claim>, DirectoryError> {
-    let path = canonical(entry)?;
-    take(ClusterDir { path }, entry)
+/// Takes the directory of a cluster that exists.
+pub(in crate::supervisor) fn take_existing(
+    places: &Places,
+    name: &ClusterName,
+) -> Result<Option<Claim>, DirectoryError> {
+    let key = Key::new(places, name);
+    let path = canonical(&key.entry())?;
+    take(ClusterDir { path }, &key)
 }
 
 /// Whether somebody holds the lock of a directory; one that cannot be opened is held by nobody.
@@ -135,7 +174,7 @@ fn make(
     canonical(&path)
 }
 
-fn take(dir: ClusterDir, entry: &Path) -> Result<Option<Claim>, DirectoryError> {
+fn take(dir: ClusterDir, key: &Key) -> Result<Option<Claim>, DirectoryError> {
     let file = OpenOptions::new()
         .read(true)
         .custom_flags(nix::fcntl::OFlag::O_DIRECTORY.bits())
@@ -147,7 +186,7 @@ fn take(dir: ClusterDir, entry: &Path) -> Result<Option<Claim>, DirectoryError> 
     };
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
         Ok(lock) if still_there(&lock, dir.path()) => Ok(Some(Claim::Taken(ClaimedDir {
-            entry: entry.to_owned(),
+            key: key.clone(),
             dir,
             lock,
         }))),
@@ -176,9 +215,9 @@ fn settle(claimed: ClaimedDir) -> Result<Claim, DirectoryError> {
         let marker = path.join(MARKER);
         create_file(&marker).map_err(io_error("create", &marker))?;
     }
-    if !claimed.entry.exists() {
-        std::os::unix::fs::symlink(path, &claimed.entry)
-            .map_err(io_error("link", &claimed.entry))?;
+    let entry = claimed.key.entry();
+    if !entry.exists() {
+        std::os::unix::fs::symlink(path, &entry).map_err(io_error("link", &entry))?;
     }
     if !claimed.dir.spec_file().exists() && claimed.dir.has_node_data() {
         return Err(DirectoryError::Headless(path.to_owned()));

@@ -108,11 +108,13 @@ fn a_name_leads_to_one_directory() {
     let chosen = Home::Chosen(root.path().join("here"));
     let claimed = taken(claim(&places, &name(), &chosen).unwrap());
     assert_eq!(find(&places, &name()).as_ref(), Some(claimed.dir()));
+    places.open_supervisor_log(&name()).unwrap();
     let other = Home::Chosen(root.path().join("there"));
     let refused = claim(&places, &name(), &other);
     assert!(matches!(refused, Err(DirectoryError::Elsewhere(_))));
     claimed.wipe().unwrap();
     assert!(!root.path().join("here").exists());
+    assert!(!places.supervisor_log(&name()).exists());
     taken(claim(&places, &name(), &other).unwrap());
 }
 

@@ -333,11 +333,11 @@ async function showHistogram(answer, what, topic, turn) {
 function remember(topic) {
   const address = new URLSearchParams({ q: $("query").value, topic, sort: $("sort").value, size: $("size").value });
   if (state.from > 0) address.set("from", state.from);
-  history.replaceState(null, "", `#${address}`);
+  history.replaceState(null, "", `${location.pathname}#${address}`);
 }
 
 function recall() {
-  const address = new URLSearchParams(location.hash.slice(1));
+  const address = new URLSearchParams(location.hash.slice(1) || location.search);
   $("query").value = address.get("q") || "";
   for (const id of ["sort", "size"]) if (address.get(id)) $(id).value = address.get(id);
   const topic = address.get("topic");

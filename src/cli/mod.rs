@@ -17,6 +17,7 @@ mod duration;
 mod env;
 mod environment;
 mod faults;
+mod inherited;
 mod logs;
 mod ls;
 mod metrics;

@@ -2,6 +2,7 @@
 
 use super::cluster::places;
 use super::context::Context;
+use super::inherited;
 use super::outcome::{CommandResult, Failure, Outcome};
 use crate::supervisor::{ClusterEvent, Ended, Spawner, Trouble, serve_launcher, supervise};
 
@@ -10,6 +11,7 @@ pub(super) fn run(_: &Context) -> CommandResult {
     // A session of its own: Ctrl-C in the launcher's terminal is the launcher's to handle.
     nix::unistd::setsid()
         .map_err(|errno| Failure::system("cannot leave the terminal's session", &errno.into()))?;
+    inherited::close();
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
     let launcher = serve_launcher();
     let (request, listen, gone) =

@@ -3,6 +3,8 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
+#[cfg(target_os = "linux")]
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -223,6 +225,28 @@ fn a_start_that_takes_too_long_says_what_it_waited_for() {
     );
     assert!(message.contains("log: "), "{message}");
     assert!(nodes_under(&user.cluster()).is_empty());
+}
+
+/// A lock or a pipe of the shell that ran `up -d` is not held until `down`.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_detached_cluster_keeps_no_file_of_its_launcher() {
+    let user = User::new();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fcntl(file.as_file(), FcntlArg::F_SETFD(FdFlag::empty())).unwrap();
+    let status = user.up(&[]);
+    let supervisor = i32::try_from(status["supervisor_pid"].as_i64().unwrap()).unwrap();
+    let held = |pid: &i32| {
+        let files = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+        let mut paths = files.flatten().flat_map(|link| link.path().read_link());
+        paths.any(|path| path == file.path())
+    };
+    let holders: Vec<i32> = pids(&status)
+        .into_iter()
+        .chain([supervisor])
+        .filter(held)
+        .collect();
+    assert!(holders.is_empty(), "{holders:?} of {status}");
 }
 
 #[test]

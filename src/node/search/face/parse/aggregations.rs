@@ -175,6 +175,9 @@ fn histogram(object: Object) -> Parsed<()> {
 }
 
 /// Calendar units of one length become that length; months and years have none.
+///
+/// A week begins on Monday, as ISO 8601 and Elasticsearch have it; the first moment of all was a
+/// Thursday.
 fn date_histogram(object: Object, out: &mut Map<String, Value>) -> Parsed<()> {
     let (fixed, calendar) = (
         object.text("fixed_interval")?,
@@ -185,10 +188,14 @@ fn date_histogram(object: Object, out: &mut Map<String, Value>) -> Parsed<()> {
         (None, Some("minute" | "1m")) => "1m",
         (None, Some("hour" | "1h")) => "1h",
         (None, Some("day" | "1d")) => "1d",
+        (None, Some("week" | "1w")) if object.text("offset")?.is_none() => {
+            out.insert(String::from("offset"), json!("4d"));
+            "7d"
+        }
         (None, Some(other)) => {
             let reason = format!(
-                "[date_histogram.calendar_interval] [{}] is not served; served are minute, hour \
-                 and day, and any [fixed_interval]",
+                "[date_histogram.calendar_interval] [{}] is not served; served are minute, hour, \
+                 day and (without [offset]) week, and any [fixed_interval]",
                 shown(other)
             );
             return Err(Refusal::parsing(reason));

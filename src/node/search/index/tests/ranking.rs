@@ -291,6 +291,30 @@ fn aggregations_are_joined_over_splits_and_partitions() {
     assert!(matches!(wrong, Err(SearchError::Failed(_))));
 }
 
+/// As the request for weeks is brought into the index's shape.
+#[test]
+fn weeks_of_seven_days_from_the_fourth_begin_on_monday() {
+    let shelves = Shelves::of(&[
+        r#"{"at":"2026-11-22T23:59:59Z"}"#,
+        r#"{"at":"2026-11-23T00:00:00Z"}"#,
+        r#"{"at":"2026-11-29T23:59:59Z"}"#,
+    ]);
+    shelves.settle();
+    let weeks = json!({ "field": "at", "fixed_interval": "7d", "offset": "4d" });
+    let asked = json!({ "weeks": { "date_histogram": weeks } });
+    let question = Question {
+        aggregations: Some(asked.clone()),
+        top: 0,
+        ..question(Query::All)
+    };
+    let part = shelves.ask(&question).unwrap().aggregations.unwrap();
+    let all = conclude(vec![part], &asked).unwrap();
+    let buckets = all["weeks"]["buckets"].as_array().unwrap();
+    let told = |n: usize| (&buckets[n]["key_as_string"], &buckets[n]["doc_count"]);
+    assert_eq!(told(0), (&json!("2026-11-16T00:00:00Z"), &json!(1)));
+    assert_eq!(told(1), (&json!("2026-11-23T00:00:00Z"), &json!(2)));
+}
+
 #[test]
 fn wrong_and_huge_aggregations_are_refused() {
     let mut shelves = Shelves::new();

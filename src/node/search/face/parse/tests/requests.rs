@@ -127,6 +127,19 @@ fn aggregations_take_the_shape_of_the_index() {
     );
 }
 
+#[test]
+fn a_week_begins_on_monday() {
+    let histogram = json!({ "field": "_timestamp", "calendar_interval": "week" });
+    let mut weekly = json!({ "aggs": { "weeks": { "date_histogram": histogram } } });
+    let aggregations = request(&weekly, "").question.aggregations.unwrap();
+    assert_eq!(
+        aggregations["weeks"]["date_histogram"],
+        json!({ "field": "_timestamp", "fixed_interval": "7d", "offset": "4d" })
+    );
+    weekly["aggs"]["weeks"]["date_histogram"]["offset"] = json!("1h");
+    assert!(reason(&weekly, "").contains("[week] is not served"));
+}
+
 /// A body, the parameters, and what the refusal says.
 const WRONG: &str = r#"
 {"wat": 1} =>  => unknown key [wat]

@@ -8,7 +8,8 @@
 //!
 //! A partition that took records steadily and takes none is *stalled*. Samples are twice as close
 //! as the columns of the strip: a stall of a tenth of a second holds a whole sample, wherever it
-//! begins, and so it always marks a column.
+//! begins, and so it always marks a column. Where half a second later nothing is wrong anywhere in
+//! the cluster, nobody sends any more: the flow has ended, and its marks are taken back.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -28,6 +29,8 @@ const FLOW: i64 = 2;
 const WEAKENS: u32 = 2;
 /// A flow that has stalled for so many samples (fifteen seconds) has ended.
 const ENDED: u32 = 300;
+/// The same while every node is well (half a second): an outage shows in the nodes by then.
+const ENDED_IN_PEACE: u32 = 10;
 
 /// A column of the strip.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -61,6 +64,28 @@ struct Flow {
     risen: i64,
     steady: u32,
     stalled: u32,
+    /// Samples of the stall in which all were well, as long as there was no other.
+    peaceful: Option<u32>,
+}
+
+/// What a partition did in a sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Course {
+    /// Nothing that is worth a mark.
+    Usual,
+    /// Nothing, where there should have been something.
+    Stalled,
+    /// Nobody sends: the last so many samples were no stall.
+    Ended(u32),
+}
+
+/// How the cluster is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Health {
+    /// Every node answers, serves, hears all others and knows all leaders.
+    Well,
+    /// Not so.
+    Troubled,
 }
 
 /// What the nodes said at one moment.
@@ -102,9 +127,26 @@ impl Strip {
             self.flows.entry(key).or_insert_with(new).rise(high);
         }
         let risen: i64 = self.flows.values().map(|flow| flow.risen).sum();
-        let flows = self.flows.values_mut();
-        let stalled = flows.filter_map(|flow| flow.settle(sample.spans)).count();
-        (risen as u64, stalled)
+        let (health, flows) = (sample.health(), self.flows.values_mut());
+        let courses: Vec<Course> = flows
+            .map(|flow| flow.settle(sample.spans, health))
+            .collect();
+        for course in &courses {
+            if let Course::Ended(samples) = course {
+                self.forgive(*samples);
+            }
+        }
+        let stalled = courses.iter().filter(|course| **course == Course::Stalled);
+        (risen as u64, stalled.count())
+    }
+
+    /// Takes a partition's marks of the last samples back.
+    fn forgive(&mut self, samples: u32) {
+        let columns = samples.div_ceil(SAMPLES) as usize;
+        self.open.stalled = self.open.stalled.saturating_sub(1);
+        for column in self.columns.iter_mut().rev().take(columns) {
+            column.stalled = column.stalled.saturating_sub(1);
+        }
     }
 
     fn fill(&mut self, acked: u64, stalled: usize) -> bool {
@@ -172,8 +214,8 @@ impl Flow {
         self.high = self.high.max(high);
     }
 
-    /// Ends a sample; `Some` where nothing came although it should have.
-    fn settle(&mut self, spans: u32) -> Option<()> {
+    /// Ends a sample.
+    fn settle(&mut self, spans: u32, health: Health) -> Course {
         let risen = std::mem::take(&mut self.risen);
         if risen > 0 {
             self.steady = if risen >= FLOW * i64::from(spans) {
@@ -183,15 +225,49 @@ impl Flow {
                 self.steady.saturating_sub(WEAKENS * spans)
             };
             self.stalled = 0;
-            return None;
+            return Course::Usual;
         }
         if self.steady < STEADY || self.stalled > ENDED {
             self.steady = 0;
             self.stalled = 0;
-            return None;
+            return Course::Usual;
         }
+        self.stall(spans, health)
+    }
+
+    fn stall(&mut self, spans: u32, health: Health) -> Course {
+        let before = if self.stalled == 0 {
+            Some(0)
+        } else {
+            self.peaceful
+        };
         self.stalled += spans;
-        Some(())
+        self.peaceful = before
+            .filter(|_| health == Health::Well)
+            .map(|samples| samples + spans);
+        match self.peaceful {
+            Some(samples) if samples >= ENDED_IN_PEACE => {
+                self.steady = 0;
+                self.stalled = 0;
+                Course::Ended(samples)
+            }
+            _ => Course::Stalled,
+        }
+    }
+}
+
+impl Sample {
+    fn health(&self) -> Health {
+        let well = |node: &NodeStatus| {
+            let linked = node.links.iter().all(|link| link.linked && link.alive);
+            let led = node.partitions.iter().all(|one| one.leader.is_some());
+            node.ready && !node.leaving && linked && led
+        };
+        if self.silent == 0 && self.seen.iter().all(well) {
+            Health::Well
+        } else {
+            Health::Troubled
+        }
     }
 }
 
@@ -321,13 +397,36 @@ mod tests {
     }
 
     #[test]
-    fn a_flow_that_ended_long_ago_is_no_outage() {
+    fn a_flow_that_ended_among_the_well_was_no_outage() {
         let mut strip = Strip::default();
         let high = steady(&mut strip);
-        for _ in 0..ENDED + 10 {
+        for _ in 0..ENDED_IN_PEACE - 1 {
+            strip.sample(&sample(high));
+        }
+        assert!(strip.stalled() > 0, "it could be one");
+        strip.sample(&sample(high));
+        strip.sample(&sample(high));
+        assert_eq!((strip.stalled(), strip.longest_gap(KEPT)), (0, 0));
+    }
+
+    #[test]
+    fn while_something_is_wrong_a_flow_ends_late() {
+        let mut strip = Strip::default();
+        let high = steady(&mut strip);
+        let mut leaderless = sample(high);
+        leaderless.seen[0].partitions[0].leader = None;
+        for _ in 0..ENDED {
+            strip.sample(&leaderless);
+        }
+        assert!(strip.stalled() > 0);
+        for _ in 0..ENDED_IN_PEACE {
             strip.sample(&sample(high));
         }
         assert_eq!(strip.stalled(), 0);
+        assert!(
+            strip.longest_gap(KEPT) as u32 >= ENDED / SAMPLES - 1,
+            "and stays on record"
+        );
     }
 
     #[test]

@@ -12,7 +12,8 @@ use crate::spec::{NodeExit, NodeSpec, unseal};
 #[command(
     after_help = "Example:\n  chronik-dev node --spec ~/.local/share/chronik-dev/clusters/dev/node-1/node.json",
     after_long_help = "\
-The supervisor spawns this. By hand, under a debugger say, set parent_pid in the spec to null.
+The supervisor spawns this. By hand, under a debugger say: chronik-dev stop 2, then this with
+--by-hand and node 2's spec. Its log goes to stderr, and Ctrl-C ends it.
 
 Exit codes:
   0   it left as asked
@@ -28,6 +29,9 @@ pub(super) struct Args {
     /// The sealed spec file
     #[arg(long, value_name = "FILE")]
     spec: PathBuf,
+    /// Live without a supervisor, whatever becomes of the one that wrote the spec
+    #[arg(long)]
+    by_hand: bool,
 }
 
 /// Runs the node on this thread, which is the main one.
@@ -35,7 +39,11 @@ pub(super) fn run(_: &Context, args: &Args) -> CommandResult {
     let path = args.spec.display();
     let text = std::fs::read_to_string(&args.spec)
         .map_err(|source| wrong_spec(format!("cannot read {path}: {source}")))?;
-    let spec: NodeSpec = unseal(&text).map_err(|error| wrong_spec(format!("{path}: {error}")))?;
+    let mut spec: NodeSpec =
+        unseal(&text).map_err(|error| wrong_spec(format!("{path}: {error}")))?;
+    if args.by_hand {
+        spec.parent_pid = None;
+    }
     let exit = node::run(&spec);
     let outcome = Outcome::printed();
     Ok(match exit {

@@ -92,6 +92,27 @@ fn the_foreground_prints_one_stable_line_and_dies_with_its_nodes() {
 }
 
 #[test]
+fn a_node_that_is_run_by_hand_is_a_member_like_any_other() {
+    let user = User::new();
+    user.up(&[]);
+    user.ok(&["stop", "2"]);
+    let spec = user.cluster().join("node-2/node.json");
+    let mut node = user.spawn(&["node", "--by-hand", "--spec", spec.to_str().unwrap()]);
+    let ready = |line: &std::io::Result<String>| line.as_ref().unwrap().contains("ready");
+    assert!(node.stdout.find(ready).is_some(), "it is ready");
+    // With one of the others gone its vote is needed, and new replicas go to the living.
+    user.ok(&["kill", "3"]);
+    for factor in ["1", "2", "3"] {
+        let name = format!("copies-{factor}");
+        user.ok(&["topic", "create", &name, "--replication-factor", factor]);
+    }
+    user.ok(&["start", "3"]);
+    node.signal(Signal::SIGTERM);
+    assert_eq!(node.child.wait().unwrap().code(), Some(0));
+    user.ok(&["start", "2"]);
+}
+
+#[test]
 fn a_supervisor_killed_in_the_middle_of_a_start_leaves_nobody() {
     let user = User::new();
     let mut up = user.spawn(&["up", "--port-base", &base()]);

@@ -10,6 +10,7 @@ use futures::future::join_all;
 use kafka_protocol::ResponseError;
 use tokio::time::Instant;
 
+use super::placement::Placement;
 use super::{Cluster, NewTopic, Refusal};
 use crate::node::link::{Lane, LinkError, Service};
 use crate::node::metadata::{Command, Outcome, PRODUCER_ID_BLOCK, PartitionImage, TopicImage};
@@ -249,12 +250,11 @@ impl Cluster {
 
     /// Completes a new topic: id, replicas, initialisers.
     fn assign(&self, topic: NewTopic) -> Result<TopicImage, Refusal> {
-        let id = TopicId::random();
+        let live = self.live_nodes();
         let replicas = match topic.assignments {
             Some(assignments) => assignments,
-            None => self.rotate(topic.partitions, topic.replication_factor, id)?,
+            None => self.place(topic.partitions, topic.replication_factor, live.clone())?,
         };
-        let live = self.live_nodes();
         let partitions = replicas
             .into_iter()
             .map(|replicas| {
@@ -274,20 +274,19 @@ impl Cluster {
             .collect::<Result<_, Refusal>>()?;
         Ok(TopicImage {
             name: topic.name,
-            id,
+            id: TopicId::random(),
             created_at: 0,
             partitions,
             configs: topic.configs,
         })
     }
 
-    /// Replicas of each partition, beginning with the node that is the first of the fewest, so
-    /// that leaders are spread over the cluster.
-    fn rotate(
+    /// Replicas of each partition.
+    fn place(
         &self,
         partitions: Option<u32>,
         replication_factor: Option<usize>,
-        _id: TopicId,
+        live: Vec<NodeId>,
     ) -> Result<Vec<Vec<NodeId>>, Refusal> {
         let nodes = self.spec().node_ids();
         let settings = &self.spec().settings;
@@ -303,17 +302,9 @@ impl Cluster {
                 &message,
             ));
         }
-        let mut led = self.preferred_leaders();
-        let one = |_| {
-            let first =
-                (0..nodes.len()).min_by_key(|at| led.get(&nodes[*at]).copied().unwrap_or(0));
-            let first = first.expect("a cluster has nodes");
-            *led.entry(nodes[first]).or_default() += 1;
-            (0..factor)
-                .map(|step| nodes[(first + step) % nodes.len()])
-                .collect()
-        };
-        Ok((0..count).map(one).collect())
+        let led = self.preferred_leaders();
+        let mut placement = Placement { nodes, live, led };
+        Ok((0..count).map(|_| placement.next(factor)).collect())
     }
 
     /// How many partitions name each node first.

@@ -6,6 +6,7 @@
 mod changes;
 mod control;
 mod hosting;
+mod placement;
 mod readiness;
 mod requests;
 

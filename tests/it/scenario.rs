@@ -70,6 +70,14 @@ fn a_clean_start_and_a_failover_pass_with_sound_counts() {
 }
 
 #[test]
+fn five_nodes_are_judged_as_three_are() {
+    let user = User::new();
+    let names = ["node-failure-recovery", "network-partition", "quorum-loss"];
+    let ran = lawful(&user, &[&names[..], &["--nodes", "5"]].concat());
+    assert_eq!(ran.len(), names.len());
+}
+
+#[test]
 fn a_running_cluster_is_left_healed_and_without_a_trace() {
     let user = User::new();
     user.up(&[]);

@@ -12,12 +12,11 @@ use crate::scenarios::workload::Cast;
 
 /// The largest gap that a follower's end may cost.
 const BUDGET: Duration = Duration::from_millis(250);
-/// First replicas rotate, so a partition more than this would be led by the last node.
-const PARTITIONS_LESS: u32 = 1;
+/// One less than a partition has replicas: of those, one at least leads nothing.
+const PARTITIONS: u32 = 2;
 
 pub(super) async fn play(stage: &mut Stage) -> Result<(), Halt> {
-    let partitions = (stage.nodes().len() as u32).min(4) - PARTITIONS_LESS;
-    let orders = stage.topic("orders", partitions, &[]).await?;
+    let orders = stage.topic("orders", PARTITIONS, &[]).await?;
     let mut leaders = Vec::new();
     for partition in orders.all() {
         leaders.push(stage.leader(partition).await?);

@@ -27,7 +27,9 @@ impl Stage {
         self.settle_topic(name, partitions).await
     }
 
-    /// Creates a topic that no history knows yet; its name.
+    /// Creates a topic that no history knows yet, with a replica on every node; its name.
+    ///
+    /// So any minority of the nodes is one of every partition.
     pub(super) async fn create(
         &self,
         suffix: &str,
@@ -35,7 +37,7 @@ impl Stage {
         configs: &[(&str, &str)],
     ) -> Result<String, Halt> {
         let name = format!("{}-{suffix}", self.prefix);
-        let replicas = self.nodes().len().min(3) as u16;
+        let replicas = self.nodes().len() as u16;
         let own = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
         let topic = NewTopic {
             name: name.clone(),

@@ -74,7 +74,7 @@ fn summary(args: &Args, found: &hits::Found) -> String {
     format!("{least}{total} in {} ms{shown}; {lag}", found.took_ms)
 }
 
-/// Asks the first node whose search port answers: any answers for the whole cluster.
+/// Asks one node: any answers for the whole cluster.
 async fn ask(args: &Args) -> Result<Value, Failure> {
     let addr = alive(args).await?;
     match http::post(addr, &path(args), body(args), TIMEOUT).await {
@@ -84,22 +84,35 @@ async fn ask(args: &Args) -> Result<Value, Failure> {
     }
 }
 
+/// The search port of the first node that is ready; of one that answers at least, when none is. A
+/// node that is cut off answers, and knows little.
 async fn alive(args: &Args) -> Result<SocketAddr, Failure> {
-    let mut reasons = Vec::new();
-    for addr in search_ports(args)? {
-        match http::get(addr, "/", ALIVE).await {
-            Ok(_) => return Ok(addr),
+    let (mut reasons, mut unready) = (Vec::new(), None);
+    for (search, metrics) in search_ports(args)? {
+        match http::get(search, "/", ALIVE).await {
+            Ok(_) if is_ready(metrics).await => return Ok(search),
+            Ok(_) => unready = unready.or(Some(search)),
             Err(error) => reasons.push(error.to_string()),
         }
     }
-    Err(not_running(args, reasons).await)
+    match unready {
+        Some(search) => Ok(search),
+        None => Err(not_running(args, reasons).await),
+    }
 }
 
-fn search_ports(args: &Args) -> Result<Vec<SocketAddr>, Failure> {
+async fn is_ready(metrics: SocketAddr) -> bool {
+    let health = http::get(metrics, "/health/ready", ALIVE).await;
+    health.is_ok_and(|(code, _)| code == 200)
+}
+
+/// Each node's search port, with the one that tells its health.
+fn search_ports(args: &Args) -> Result<Vec<(SocketAddr, SocketAddr)>, Failure> {
     let spec = locate(&places(), &args.cluster.cluster)?;
-    let ports = spec.ports.0.iter().filter_map(|ports| ports.search);
-    let ports: Vec<SocketAddr> = ports
-        .map(|port| SocketAddr::from(([127, 0, 0, 1], port)))
+    let local = |port: u16| SocketAddr::from(([127, 0, 0, 1], port));
+    let ports = spec.ports.0.iter();
+    let ports: Vec<(SocketAddr, SocketAddr)> = ports
+        .filter_map(|ports| Some((local(ports.search?), local(ports.metrics))))
         .collect();
     if ports.is_empty() {
         let name = args.cluster.cluster.as_str();

@@ -223,6 +223,14 @@ impl Cluster {
         live
     }
 
+    /// Whether this node hears most of them, itself included: a leader that does not may have been
+    /// followed by another.
+    pub(in crate::node) fn hears_most_of(&self, voters: &[NodeId]) -> bool {
+        let live = self.live_nodes();
+        let heard = voters.iter().filter(|voter| live.contains(voter)).count();
+        heard > voters.len() / 2
+    }
+
     /// The leader of the metadata group, when known.
     pub(in crate::node) fn controller(&self) -> Option<NodeId> {
         self.leadership(GroupId::METADATA).leader

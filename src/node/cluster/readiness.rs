@@ -136,17 +136,18 @@ impl Cluster {
     }
 
     /// What this node waits for before it may serve; `None` when for nothing.
+    ///
+    /// A link may stand and be cut: who is not heard over it is no help.
     fn waits_for(&self) -> Option<String> {
-        let linked = self.linked();
-        if linked.len() + 1 < self.spec().majority() {
+        let (linked, live) = (self.linked(), self.live_nodes());
+        let peers = self.spec().peers.iter().map(|peer| peer.id);
+        let (heard, missing): (Vec<NodeId>, Vec<NodeId>) =
+            peers.partition(|id| linked.contains(id) && live.contains(id));
+        if heard.len() + 1 < self.spec().majority() {
             let all = self.spec().peers.len();
-            let missing = self.spec().peers.iter().map(|peer| peer.id);
-            let missing: Vec<String> = missing
-                .filter(|id| !linked.contains(id))
-                .map(|id| id.to_string())
-                .collect();
+            let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
             let missing = missing.join(", ");
-            return Some(format!("{missing} ({}/{all} peers linked)", linked.len()));
+            return Some(format!("{missing} ({}/{all} peers heard)", heard.len()));
         }
         if self.controller().is_none() {
             return Some("a metadata leader".to_owned());

@@ -238,8 +238,13 @@ impl FanOut {
         drop(tokio::time::timeout_at(until.into(), all_led).await);
     }
 
+    /// Who answers for it: its leader, unless that is a node that hears no majority.
     fn leader(&self, shard: &Shard) -> Option<NodeId> {
-        self.cluster.leadership(shard.group()).leader
+        let leader = self.cluster.leadership(shard.group()).leader?;
+        let partition = shard.topic.partitions.get(shard.partition as usize)?;
+        let cut_off =
+            leader == self.cluster.spec().node && !self.cluster.hears_most_of(&partition.replicas);
+        (!cut_off).then_some(leader)
     }
 
     async fn round(&self, shards: &[Shard], what: &What, until: Instant) -> Parts<Part> {

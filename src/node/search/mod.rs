@@ -203,7 +203,8 @@ impl Inner {
         self.indexes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A partition that this node leads, and its index.
+    /// A partition that this node leads, and its index. Who hears no majority leads no more: what
+    /// it has not heard of may be committed, and it would call its answer complete.
     fn led(&self, group: GroupId) -> Result<(Arc<Partition>, Arc<PartitionIndex>), SearchError> {
         let index = i32::try_from(group.partition).map_err(|_| SearchError::NotLeader)?;
         let partition = self.cluster.partition_by_id(group.topic, index);
@@ -212,6 +213,9 @@ impl Inner {
             return Err(SearchError::NotSearchable);
         }
         committed(&partition).ok_or(SearchError::NotLeader)?;
+        if !self.cluster.hears_most_of(partition.raft().voters()) {
+            return Err(SearchError::NotLeader);
+        }
         let index = self.index_of(&mut self.indexes(), &partition);
         Ok((partition, index))
     }

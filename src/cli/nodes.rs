@@ -177,13 +177,11 @@ fn past(verb: Verb) -> &'static str {
 
 /// What was done, in a line.
 pub(super) fn text(verb: Verb, acted: &Acted) -> String {
-    let past = past(verb);
+    if acted.nodes.is_empty() {
+        return format!("nothing to {}", word(verb));
+    }
     let names: Vec<String> = acted.nodes.iter().map(ToString::to_string).collect();
-    let names = if names.is_empty() {
-        String::from("nobody")
-    } else {
-        names.join(", ")
-    };
+    let (past, names) = (past(verb), names.join(", "));
     let leader = match (&acted.old_leader, &acted.new_leader, acted.election_ms) {
         (Some(old), Some(new), Some(ms)) => format!("; leader {old} -> {new} in {ms:.1} ms"),
         _ => String::new(),
@@ -217,5 +215,10 @@ mod tests {
             text(Verb::Kill, &acted),
             "killed node-1 in 3.2 ms; leader node-1 -> node-2 in 31.0 ms"
         );
+        let idle = Acted {
+            nodes: Vec::new(),
+            ..acted
+        };
+        assert_eq!(text(Verb::Resume, &idle), "nothing to resume");
     }
 }

@@ -350,7 +350,11 @@ impl Model {
             .map(|(node, heard)| (*node, &heard.status));
         let rows = board::board(&self.nodes(), &said.collect());
         let links = self.heard.iter().map(|(node, heard)| {
-            let linked = heard.status.links.iter().filter(|link| link.linked);
+            let linked = heard
+                .status
+                .links
+                .iter()
+                .filter(|link| link.linked && link.alive);
             (*node, (linked.count(), heard.status.links.len()))
         });
         let links = links.collect();

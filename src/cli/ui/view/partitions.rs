@@ -86,7 +86,7 @@ fn with_legend(mut title: Line<'static>, model: &Model, theme: Theme, width: u16
 
 fn fields(row: &Row, columns: &[Column], theme: Theme) -> Fields<'static> {
     let name = if row.leader.is_none() {
-        theme.span(Tone::Bad, format!("✗ no leader: {}", safe(&row.name)))
+        theme.span(Tone::Bad, format!("✗ {}: no leader", safe(&row.name)))
     } else {
         theme.span(Tone::Plain, safe(&row.name))
     };

@@ -17,14 +17,16 @@ pub struct Request {
     pub body: RequestKind,
 }
 
-/// Decodes a frame (without its length) that must hold exactly one request.
+/// Decodes a frame (without its length) that must begin with a request; what is behind its last
+/// field is passed over.
 ///
 /// Byte fields of the body are slices of the frame.
 pub fn decode_request(frame: Bytes) -> Result<Request, FrameError> {
     let head = head::peek(&frame)?;
     let key = head.served()?;
-    guard::check_request(key, head.api_version, &frame)?;
+    let behind = guard::check_request(key, head.api_version, &frame)?;
     let mut rest = frame;
+    rest.truncate(rest.len() - behind);
     decode(key, head, &mut rest).map_err(FrameError::Decode)
 }
 

@@ -2,8 +2,9 @@
 //!
 //! The codec allocates for every count that it reads, so that eight bytes could ask it for
 //! gigabytes. A frame that passed here has only counts that its bytes can hold, at most
-//! [`MAX_REQUEST_ELEMENTS`] (or [`MAX_RESPONSE_ELEMENTS`]) elements in all, and ends with its
-//! last field. What strings contain is left to the codec.
+//! [`MAX_REQUEST_ELEMENTS`] (or [`MAX_RESPONSE_ELEMENTS`]) elements in all. A response ends with its
+//! last field; a request may have bytes behind it, which Kafka passes over and librdkafka sends (its
+//! Metadata for all topics). What strings contain is left to the codec.
 
 mod shape;
 mod table;
@@ -13,7 +14,6 @@ mod walk;
 
 use kafka_protocol::messages::ApiKey;
 
-use self::shape::Shape;
 use self::walk::Walker;
 use super::FrameError;
 
@@ -27,8 +27,9 @@ const REQUEST_PREFIX: usize = 8;
 /// The correlation id.
 const RESPONSE_PREFIX: usize = 4;
 
-/// Walks a request (without its length) of a served API and version.
-pub(super) fn check_request(key: ApiKey, version: i16, frame: &[u8]) -> Result<(), FrameError> {
+/// Walks a request (without its length) of a served API and version; returns how many bytes are
+/// behind its last field.
+pub(super) fn check_request(key: ApiKey, version: i16, frame: &[u8]) -> Result<usize, FrameError> {
     let shape = &table::row_of(key).request;
     let mut walker = Walker::new(frame, version, MAX_REQUEST_ELEMENTS);
     walker.skip(REQUEST_PREFIX)?;
@@ -36,7 +37,8 @@ pub(super) fn check_request(key: ApiKey, version: i16, frame: &[u8]) -> Result<(
     if key.request_header_version(version) >= 2 {
         walker.tags(&[])?;
     }
-    body(walker, shape)
+    walker.fields(shape.wire(version), shape.fields)?;
+    Ok(walker.left())
 }
 
 /// Walks a response (without its length) of a served API and version.
@@ -47,10 +49,6 @@ pub(super) fn check_response(key: ApiKey, version: i16, frame: &[u8]) -> Result<
     if key.response_header_version(version) >= 1 {
         walker.tags(&[])?;
     }
-    body(walker, shape)
-}
-
-fn body(mut walker: Walker<'_>, shape: &Shape) -> Result<(), FrameError> {
-    walker.fields(shape.wire(walker.version()), shape.fields)?;
+    walker.fields(shape.wire(version), shape.fields)?;
     walker.end()
 }

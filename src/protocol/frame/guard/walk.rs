@@ -35,10 +35,6 @@ impl<'a> Walker<'a> {
         }
     }
 
-    pub(super) fn version(&self) -> i16 {
-        self.version
-    }
-
     /// The client id of a request's header: of the old encoding in every version.
     pub(super) fn client_id(&mut self) -> Result<(), FrameError> {
         self.field = "client_id";
@@ -201,7 +197,8 @@ impl<'a> Walker<'a> {
         Ok(*bytes)
     }
 
-    fn left(&self) -> usize {
+    /// Bytes that were not consumed.
+    pub(super) fn left(&self) -> usize {
         self.end - self.at
     }
 

@@ -29,9 +29,17 @@ fn subjects() -> impl Iterator<Item = Subject> {
     })
 }
 
+/// That the frame is walked to its last byte.
 fn check(subject: Subject, frame: &[u8]) -> Result<(), FrameError> {
     match subject.side {
-        Side::Request => check_request(subject.key, subject.version, frame),
+        Side::Request => match check_request(subject.key, subject.version, frame)? {
+            0 => Ok(()),
+            behind => Err(FrameError::Malformed {
+                field: "none",
+                at: frame.len() - behind,
+                what: "bytes after the last field",
+            }),
+        },
         Side::Response => check_response(subject.key, subject.version, frame),
     }
 }
@@ -170,6 +178,19 @@ fn every_truncation_is_refused() {
             check(subject, &longer).is_err(),
             "{subject:?} with a byte too many"
         );
+    }
+}
+
+/// librdkafka sends its Metadata for all topics with three bytes behind it.
+#[test]
+fn bytes_behind_a_request_are_passed_over() {
+    for subject in subjects().filter(|subject| subject.side == Side::Request) {
+        let frame = Bytes::from(make(subject, Plan::Lawful, 3).frame);
+        let longer = Bytes::from([&frame[..], &[1, 0, 0]].concat());
+        let behind = check_request(subject.key, subject.version, &longer);
+        assert_eq!(behind.unwrap(), 3, "{subject:?}");
+        let (one, other) = (decode_request(frame), decode_request(longer));
+        assert_eq!(one.ok(), other.ok(), "{subject:?}");
     }
 }
 

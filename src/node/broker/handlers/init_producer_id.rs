@@ -2,8 +2,9 @@
 //!
 //! There are no transactions yet: a transactional id gets `UnsupportedVersion`. The retriable
 //! coordinator errors would keep the client trying until its own deadline, and the authorization
-//! errors would send people to look for ACLs; this one is fatal at once in every client and says
-//! that the broker cannot do it.
+//! errors would send people to look for ACLs; this one says that the broker cannot do it. It is
+//! fatal at once in Java's client and in kafka-python; librdkafka logs it, and ends with it when its
+//! own time is over.
 
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::{InitProducerIdRequest, InitProducerIdResponse, ProducerId};

@@ -11,6 +11,8 @@ use crate::load::Loaded;
 use crate::wait::until;
 
 const GROUP: &str = "accounting";
+/// The topic is there, and not all of its leaders.
+const REQUEST_TIMED_OUT: i16 = 7;
 
 /// What must be the same before and after.
 #[derive(Debug, PartialEq)]
@@ -202,4 +204,34 @@ async fn a_wiped_node_is_filled_again() {
         .await;
     orders.say_gap("a follower wiped");
     orders.judge().await;
+}
+
+/// All groups of a node want a leader in the same moment, and none may starve the others.
+#[tokio::test]
+async fn hundreds_of_partitions_are_led_again() {
+    const TOPICS: [&str; 4] = ["north", "east", "south", "west"];
+    let cluster = Cluster::up(Data::Kept).await;
+    for name in TOPICS {
+        created(&cluster, name, 100).await;
+    }
+    cluster.down().await;
+    cluster.up_again().await;
+    for name in TOPICS {
+        cluster.in_sync(name).await;
+    }
+}
+
+/// Creates a topic and waits as long as its many leaders take: longer than a request, perhaps.
+async fn created(cluster: &Cluster, name: &str, partitions: u32) {
+    let topic = NewTopic {
+        name: name.to_owned(),
+        partitions: Some(partitions),
+        replication_factor: Some(3),
+        configs: Vec::new(),
+    };
+    if let Err(error) = cluster.controller().await.create_topic(topic).await {
+        let late = error.code().is_some_and(|code| code.0 == REQUEST_TIMED_OUT);
+        assert!(late, "{error}");
+    }
+    cluster.in_sync(name).await;
 }

@@ -43,7 +43,7 @@ impl Groups {
         };
         let found = match request.key_type {
             GROUP => self.find_groups(&keys).await,
-            TRANSACTION => Ok(vec![self.refuser(); keys.len()]),
+            TRANSACTION => Ok(vec![Ok(self.refuser()); keys.len()]),
             _ => Err(refusal(
                 ResponseError::InvalidRequest,
                 "the key type is neither a group nor a transaction",
@@ -55,10 +55,10 @@ impl Groups {
 
     /// Who tells a transactional producer that there are no transactions: this node's
     /// InitProducerId does, at once. An error here would be retried until the client's time-out.
-    fn refuser(&self) -> Found {
+    fn refuser(&self) -> Place {
         let spec = self.cluster().spec();
         let (node, port) = (spec.node, spec.ports.kafka);
-        Ok(Place { node, port })
+        Place { node, port }
     }
 
     /// The leaders of the groups' partitions, waiting a while for those that have none.

@@ -13,6 +13,9 @@ const EXCHANGE: Duration = Duration::from_millis(15);
 const FIRST_EXCHANGE: Duration = Duration::from_millis(100);
 /// A stand that led to nothing is repeated after this much, and up to as much again.
 const RETRY: Duration = Duration::from_millis(150);
+/// Each further stand of a group waits twice as long as the one before, at most so often: where
+/// many groups stand at once, an election can take longer than the first pause.
+const DOUBLINGS: u32 = 3;
 
 /// What the voters of a group know of each other, seen from `me`.
 pub(super) struct View<'a> {
@@ -106,6 +109,9 @@ pub(super) struct Candidacy {
     /// Nothing is decided before: an election under way, or a better placed voter, has the word.
     hold_until: Option<Instant>,
     stand_at: Option<Instant>,
+    /// This node's stands, and until when the last one may still be won.
+    stands: u32,
+    stood_until: Option<Instant>,
     /// The highest term of which this candidacy knows what came of it.
     term: u64,
 }
@@ -119,6 +125,8 @@ impl Candidacy {
             decide_at: None,
             hold_until: None,
             stand_at: None,
+            stands: 0,
+            stood_until: None,
             term: 0,
         }
     }
@@ -128,13 +136,12 @@ impl Candidacy {
     pub(super) fn give_way(&mut self, term: u64, claimed: u64, now: Instant, jitter: f64) {
         if term > self.term.max(claimed) {
             self.term = term;
-            self.start_over(now, jitter);
+            self.start_over(now + RETRY.mul_f64(1.0 + jitter));
         }
     }
 
     /// Another exchange, after a pause: who was best placed may have changed.
-    fn start_over(&mut self, now: Instant, jitter: f64) {
-        let pause = now + RETRY.mul_f64(1.0 + jitter);
+    fn start_over(&mut self, pause: Instant) {
         self.ends.clear();
         self.told.clear();
         self.stand_at = None;
@@ -194,7 +201,7 @@ impl Candidacy {
             .iter()
             .any(|(node, their)| heard.contains(node) && *their > end)
         {
-            self.start_over(now, jitter);
+            self.start_over(now + RETRY.mul_f64(1.0 + jitter));
         } else {
             self.stand_at = Some(now + defaults::NEXT_CANDIDATE * self.rank(view, end));
         }
@@ -218,7 +225,16 @@ impl Candidacy {
     /// Starts over after a stand in `term`; `jitter` is in 0..1.
     pub(super) fn again(&mut self, term: u64, now: Instant, jitter: f64) {
         self.term = self.term.max(term);
-        self.start_over(now, jitter);
+        let longer = 1 << self.stands.min(DOUBLINGS);
+        let pause = now + RETRY.mul_f64(1.0 + jitter) * longer;
+        self.stands += 1;
+        self.stood_until = Some(pause);
+        self.start_over(pause);
+    }
+
+    /// Whether this node stands and the outcome is open.
+    pub(super) fn stands(&self, now: Instant) -> bool {
+        self.stood_until.is_some_and(|until| now < until)
     }
 
     /// When something has to be done next.
@@ -363,6 +379,19 @@ mod tests {
         candidacy.give_way(6, 5, later, 0.0);
         candidacy.decide(later, &view(2, &peers, 1), Some(end(2, 8)), 0.0);
         assert!(candidacy.due(later));
+    }
+
+    #[test]
+    fn each_further_stand_waits_longer_up_to_a_bound() {
+        let mut now = Instant::now();
+        let mut candidacy = opened(now);
+        for factor in [1, 2, 4, 8, 8] {
+            candidacy.again(1, now, 0.0);
+            assert!(candidacy.stands(now));
+            assert_eq!(candidacy.wake_at(), now + RETRY * factor + EXCHANGE);
+            now += RETRY * factor;
+            assert!(!candidacy.stands(now), "the last stand is lost by then");
+        }
     }
 
     #[test]

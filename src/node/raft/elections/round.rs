@@ -1,6 +1,7 @@
 //! The node's one election task: watches peers, claims and groups, and lets groups stand.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -21,6 +22,13 @@ use crate::spec::{BootId, GroupId, NodeId};
 pub(in crate::node::raft) const TAG: u8 = 2;
 /// An elected leader commits its first entry within milliseconds, or a disk or a link is in its way.
 const CLAIM_PATIENCE: Duration = Duration::from_secs(1);
+/// Groups of a node that stand at once, beside the metadata group: after a start all of them want
+/// to, and elections that cannot be held in time would only depose each other.
+const AT_ONCE: usize = 64;
+/// Where more want to, the task looks again after this, unless one is won before.
+const CROWDED: Duration = Duration::from_millis(5);
+/// A look that is shorter needs no rest after it.
+const SHORT: Duration = Duration::from_micros(500);
 /// Without news the task looks again this often: the slow backstop behind the detector.
 const BACKSTOP: Duration = Duration::from_secs(1);
 
@@ -45,6 +53,13 @@ pub(in crate::node) struct Elections {
     open: HashMap<GroupId, Candidacy>,
     /// The terms whose elected leaders have claimed nothing yet, and since when.
     unclaimed: HashMap<GroupId, (u64, Instant)>,
+}
+
+/// Whether every group stood whose turn it was.
+enum Turnout {
+    All,
+    /// Some have to wait for others.
+    Crowded,
 }
 
 /// What the election task is made of.
@@ -93,9 +108,12 @@ impl Elections {
     pub(in crate::node) async fn run(mut self) {
         let mut groups = self.host.watch();
         let mut claims = self.claims.watch();
+        let mut earliest = Instant::now();
+        let mut rested = earliest;
         loop {
             let wake = self.open.values().map(Candidacy::wake_at).min();
             let wake = wake.unwrap_or_else(|| Instant::now() + BACKSTOP);
+            let wake = wake.max(earliest);
             let news = tokio::select! {
                 changed = self.peers.changed() => changed.is_ok(),
                 changed = claims.changed() => changed.is_ok(),
@@ -112,7 +130,18 @@ impl Elections {
                 self.open.clear();
                 continue;
             }
-            self.look().await;
+            tokio::time::sleep_until(rested.into()).await;
+            while let Ok(words) = self.words.try_recv() {
+                self.hear(words);
+            }
+            let began = Instant::now();
+            let turnout = self.look().await;
+            let ended = Instant::now();
+            rested = rest(began, ended);
+            earliest = match turnout {
+                Turnout::All => ended,
+                Turnout::Crowded => ended + CROWDED,
+            };
         }
     }
 
@@ -147,14 +176,12 @@ impl Elections {
     }
 
     /// Opens, decides and closes candidacies, and stands where it is this node's turn.
-    async fn look(&mut self) {
+    async fn look(&mut self) -> Turnout {
         let peers = self.peers.borrow_and_update().clone();
         let now = Instant::now();
         let groups = self.host.all();
-        self.open
-            .retain(|id, _| groups.iter().any(|group| group.id() == *id));
-        self.unclaimed
-            .retain(|id, _| groups.iter().any(|group| group.id() == *id));
+        self.forget_others(&groups);
+        let (mut free, mut crowded) = (self.free(now), false);
         let mut to_tell: BTreeMap<NodeId, Ends> = BTreeMap::new();
         let mut to_stand = Vec::new();
         for group in groups {
@@ -173,9 +200,11 @@ impl Elections {
             candidacy.opens(now, &view);
             candidacy.give_way(term, claimed, now, rand::random());
             candidacy.decide(now, &view, end, rand::random());
-            let due = candidacy.due(now);
+            let due = candidacy.due(now) && (group.id().is_metadata() || free > 0);
+            crowded |= candidacy.due(now) && !due;
             if due {
                 candidacy.again(term + 1, now, rand::random());
+                free = free.saturating_sub(1);
             }
             // Said again with a stand: it wakes who has stepped down because of one.
             for peer in candidacy.untold(&view) {
@@ -193,6 +222,24 @@ impl Elections {
             tracing::info!(group = %group.id(), "standing for election");
             group.stand().await;
         }
+        if crowded {
+            Turnout::Crowded
+        } else {
+            Turnout::All
+        }
+    }
+
+    /// Groups that were here may be gone.
+    fn forget_others(&mut self, groups: &[Arc<Group>]) {
+        let ids: HashSet<GroupId> = groups.iter().map(|group| group.id()).collect();
+        self.open.retain(|id, _| ids.contains(id));
+        self.unclaimed.retain(|id, _| ids.contains(id));
+    }
+
+    /// How many more groups may stand.
+    fn free(&self, now: Instant) -> usize {
+        let standing = self.open.values().filter(|one| one.stands(now));
+        AT_ONCE.saturating_sub(standing.count())
     }
 
     /// There is nothing to stand for here; words that came early are kept for a moment, since
@@ -264,6 +311,17 @@ impl Elections {
         } else {
             SameLife::No
         }
+    }
+}
+
+/// When to look next at the earliest. Each of many groups brings news, and each look sees all of
+/// them: looking takes a fifth of the time at most.
+fn rest(began: Instant, ended: Instant) -> Instant {
+    let took = ended - began;
+    if took < SHORT {
+        ended
+    } else {
+        ended + took * 4
     }
 }
 

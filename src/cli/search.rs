@@ -55,7 +55,7 @@ pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
     let found = hits::Found::read(&answer).ok_or_else(strange)?;
     context.say(summary(args, &found));
     let text = hits::table(&found, &args.topic, context.stdout);
-    let outcome = Outcome::new(found.data(&args.topic, args.query.as_deref()));
+    let outcome = Outcome::exact(found.data(&args.topic, args.query.as_deref()));
     Ok(outcome.with_text(text).with_warnings(found.warnings()))
 }
 
@@ -75,10 +75,10 @@ fn summary(args: &Args, found: &hits::Found) -> String {
 }
 
 /// Asks the first node whose search port answers: any answers for the whole cluster.
-async fn ask(args: &Args) -> Result<Value, Failure> {
+async fn ask(args: &Args) -> Result<Bytes, Failure> {
     let addr = alive(args).await?;
     match http::post(addr, &path(args), body(args), TIMEOUT).await {
-        Ok((200, body)) => serde_json::from_slice(&body).map_err(|_| strange()),
+        Ok((200, body)) => Ok(body),
         Ok((status, body)) => Err(refused(args, status, &body)),
         Err(error) => Err(no_answer(args, &error)),
     }

@@ -5,10 +5,11 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::{Style, Table, clock, counted};
+use super::{Style, Table, clock, counted, document, to_raw};
 use crate::supervisor::escape;
 
 /// Set around matches by the node: private characters that mean nothing in a text.
@@ -34,6 +35,59 @@ pub(in crate::cli) struct Found {
     shards: Value,
 }
 
+/// The same as the node writes it.
+#[derive(Debug, Deserialize)]
+struct Answer {
+    took: u64,
+    hits: Page,
+    #[serde(rename = "_shards")]
+    shards: Value,
+    #[serde(rename = "_chronik")]
+    progress: Progress,
+}
+
+#[derive(Debug, Deserialize)]
+struct Page {
+    total: Total,
+    hits: Vec<Hit>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Total {
+    value: u64,
+    relation: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Progress {
+    lag: u64,
+}
+
+/// The envelope's data.
+#[derive(Serialize)]
+struct Data<'a> {
+    hits: Vec<HitData<'a>>,
+    lag: u64,
+    partitions: Value,
+    query: Option<&'a str>,
+    took_ms: u64,
+    topic: &'a str,
+    total: u64,
+    total_is_exact: bool,
+}
+
+#[derive(Serialize)]
+struct HitData<'a> {
+    document: Box<RawValue>,
+    headers: &'a Value,
+    key: Option<&'a str>,
+    offset: i64,
+    partition: u32,
+    score: Option<f64>,
+    timestamp: Option<i64>,
+    topic: &'a str,
+}
+
 /// One hit.
 #[derive(Debug, Deserialize)]
 pub(in crate::cli) struct Hit {
@@ -52,7 +106,7 @@ pub(in crate::cli) struct Hit {
     #[serde(rename = "_score")]
     score: Option<f64>,
     #[serde(rename = "_source")]
-    source: Value,
+    source: Box<RawValue>,
     #[serde(default)]
     sort: Vec<Value>,
     #[serde(default)]
@@ -61,34 +115,33 @@ pub(in crate::cli) struct Hit {
 
 impl Found {
     /// Reads an answer; `None` when it is none.
-    pub(in crate::cli) fn read(answer: &Value) -> Option<Self> {
-        let total = &answer["hits"]["total"];
-        let hits = Vec::deserialize(&answer["hits"]["hits"]).ok()?;
+    pub(in crate::cli) fn read(answer: &[u8]) -> Option<Self> {
+        let answer: Answer = serde_json::from_slice(answer).ok()?;
         Some(Self {
-            total: total["value"].as_u64()?,
-            at_least: total["relation"] == "gte",
-            took_ms: answer["took"].as_u64()?,
-            lag: answer["_chronik"]["lag"].as_u64()?,
-            hits,
-            shards: answer["_shards"].clone(),
+            total: answer.hits.total.value,
+            at_least: answer.hits.total.relation == "gte",
+            took_ms: answer.took,
+            lag: answer.progress.lag,
+            hits: answer.hits.hits,
+            shards: answer.shards,
         })
     }
 
     /// The envelope's data.
-    pub(in crate::cli) fn data(&self, topic: &str, query: Option<&str>) -> Value {
-        json!({
-            "topic": topic,
-            "query": query,
-            "total": self.total,
-            "total_is_exact": !self.at_least,
-            "took_ms": self.took_ms,
-            "lag": self.lag,
-            "partitions": {
+    pub(in crate::cli) fn data(&self, topic: &str, query: Option<&str>) -> Box<RawValue> {
+        to_raw(&Data {
+            topic,
+            query,
+            total: self.total,
+            total_is_exact: !self.at_least,
+            took_ms: self.took_ms,
+            lag: self.lag,
+            partitions: json!({
                 "asked": self.shards["total"],
                 "answered": self.shards["successful"],
                 "failures": self.shards.get("failures").cloned().unwrap_or_else(|| json!([])),
-            },
-            "hits": self.hits.iter().map(Hit::data).collect::<Vec<_>>(),
+            }),
+            hits: self.hits.iter().map(Hit::data).collect(),
         })
     }
 
@@ -126,17 +179,17 @@ impl Found {
 }
 
 impl Hit {
-    fn data(&self) -> Value {
-        json!({
-            "topic": self.topic,
-            "partition": self.partition,
-            "offset": self.offset,
-            "timestamp": self.timestamp,
-            "key": self.key,
-            "headers": self.headers,
-            "score": self.score,
-            "document": self.source,
-        })
+    fn data(&self) -> HitData<'_> {
+        HitData {
+            topic: &self.topic,
+            partition: self.partition,
+            offset: self.offset,
+            timestamp: self.timestamp,
+            key: self.key.as_deref(),
+            headers: &self.headers,
+            score: self.score,
+            document: document::compact(&self.source),
+        }
     }
 
     fn place(&self, asked: &str) -> String {
@@ -156,33 +209,8 @@ impl Hit {
 
     /// The document with its marks: the text of a plain one, else JSON.
     fn document(&self) -> String {
-        let mut source = self.source.clone();
-        for (name, fragments) in &self.highlight {
-            if let (Some(text), Some(fragment)) = (text_at(&mut source, name), fragments.first()) {
-                text.clone_from(fragment);
-            }
-        }
-        match &source {
-            Value::Object(fields) if fields.len() == 1 => match fields.get("message") {
-                Some(Value::String(text)) => text.clone(),
-                _ => source.to_string(),
-            },
-            _ => source.to_string(),
-        }
+        document::marked(&self.source, &self.highlight)
     }
-}
-
-/// The text at a path of a document, if there is one; a name may have dots in it.
-fn text_at<'a>(value: &'a mut Value, path: &str) -> Option<&'a mut String> {
-    let fields = value.as_object_mut()?;
-    if fields.contains_key(path) {
-        return match fields.get_mut(path) {
-            Some(Value::String(text)) => Some(text),
-            _ => None,
-        };
-    }
-    let (first, rest) = path.split_once('.')?;
-    text_at(fields.get_mut(first)?, rest)
 }
 
 /// The hits as a table; empty without any.
@@ -247,14 +275,14 @@ mod tests {
             "hits": { "total": { "value": 1, "relation": "eq" }, "hits": [hit] },
             "_chronik": { "lag": 0 },
         });
-        Found::read(&answer).unwrap()
+        Found::read(answer.to_string().as_bytes()).unwrap()
     }
 
     #[test]
     fn a_hit_is_a_line_with_its_matches_marked() {
         let hit = json!({
             "_index": "orders", "_partition": 0, "_offset": 7, "_timestamp": 0, "_key": "k\u{1b}[1m",
-            "_score": 1.5, "_source": { "user": { "name": "ann b" }, "n": 1 },
+            "_score": 1.5, "_source": { "n": 1, "user": { "name": "ann b" } },
             "highlight": { "user.name": ["\u{e000}ann\u{e001} b"], "n": ["\u{e000}1\u{e001}"] },
         });
         let text = table(&found(&hit), "orders", Style::plain());
@@ -289,10 +317,9 @@ mod tests {
             warnings,
             ["1 partition of 3 did not answer (orders/1: the partition has no leader)"]
         );
-        assert_eq!(
-            found(&hit).data("orders", None)["partitions"]["answered"],
-            2
-        );
+        let data = found(&hit).data("orders", None);
+        let data: Value = serde_json::from_str(data.get()).unwrap();
+        assert_eq!(data["partitions"]["answered"], 2);
     }
 
     #[test]
@@ -306,7 +333,8 @@ mod tests {
 
     #[test]
     fn another_answer_is_none() {
-        assert!(Found::read(&json!({ "hits": [] })).is_none());
-        assert!(Found::read(&Value::Null).is_none());
+        for other in ["{\"hits\":[]}", "null", "", "{"] {
+            assert!(Found::read(other.as_bytes()).is_none(), "{other}");
+        }
     }
 }

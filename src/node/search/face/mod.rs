@@ -142,7 +142,7 @@ async fn indices(State(face): State<Face>, names: Names, asked: Asked) -> Respon
     match cat::indices(&face, name(&names), &asked).await {
         Ok(cat::Listing::Json(value)) => asked.answer(Ok(value)),
         Ok(cat::Listing::Text(text)) => text.into_response(),
-        Err(refusal) => asked.answer(Err(refusal)),
+        Err(refusal) => asked.refuse(&refusal),
     }
 }
 
@@ -166,7 +166,7 @@ async fn nothing_here(method: Method, uri: Uri, asked: Asked) -> Response {
          _msearch, _doc, _mapping, _cat/indices and _cluster/health, for reading",
         parse::shown(uri.path())
     );
-    asked.answer(Err(Refusal::argument(reason)))
+    asked.refuse(&Refusal::argument(reason))
 }
 
 async fn wrong_method(method: Method, uri: Uri, asked: Asked) -> Response {
@@ -180,7 +180,7 @@ async fn wrong_method(method: Method, uri: Uri, asked: Asked) -> Response {
         "illegal_argument_exception",
         reason,
     );
-    asked.answer(Err(refusal))
+    asked.refuse(&refusal)
 }
 
 /// The present moment in ms since the epoch.

@@ -8,7 +8,6 @@ use bytes::Bytes;
 use futures::future::join_all;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::order::trim;
 use crate::node::search::{
@@ -116,20 +115,8 @@ pub(super) fn weight(document: &Document) -> usize {
     let headers = headers.map(|(name, value)| name.len() + value.as_ref().map_or(0, String::len));
     let marks = document.highlight.values().flatten().map(String::len);
     let key = document.key.as_ref().map_or(0, String::len);
-    64 + key + headers.sum::<usize>() + marks.sum::<usize>() + value_weight(&document.source)
-}
-
-fn value_weight(value: &Value) -> usize {
-    match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => 8,
-        Value::String(text) => 2 + text.len(),
-        Value::Array(values) => 2 + values.iter().map(value_weight).sum::<usize>(),
-        Value::Object(fields) => {
-            let fields = fields.iter();
-            let fields = fields.map(|(name, value)| 4 + name.len() + value_weight(value));
-            2 + fields.sum::<usize>()
-        }
-    }
+    let source = document.source.as_ref().map_or(0, String::len);
+    64 + key + headers.sum::<usize>() + marks.sum::<usize>() + source
 }
 
 #[cfg(test)]

@@ -77,13 +77,16 @@ fn texts<'a>(value: &'a OwnedValue, all: &mut Vec<(Field, &'a OwnedValue)>) {
 /// A record's value as the object that it is, or `{"message": TEXT}`; `None` when it is no text.
 pub(in crate::node::search) fn object(value: &[u8]) -> Option<Map<String, Json>> {
     let text = std::str::from_utf8(value).ok()?;
-    if text.trim_start().starts_with('{')
-        && let Ok(object) = serde_json::from_str(text)
-    {
-        return Some(object);
-    }
-    let message = Json::String(text.to_owned());
-    Some(Map::from_iter([(MESSAGE.to_owned(), message)]))
+    own_object(text).or_else(|| {
+        let message = Json::String(text.to_owned());
+        Some(Map::from_iter([(MESSAGE.to_owned(), message)]))
+    })
+}
+
+/// The object that a text is.
+pub(in crate::node::search) fn own_object(text: &str) -> Option<Map<String, Json>> {
+    let is_one = text.trim_start().starts_with('{');
+    is_one.then(|| serde_json::from_str(text).ok()).flatten()
 }
 
 /// The entry of a record. Paths that are new go into `kinds`.

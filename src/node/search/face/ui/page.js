@@ -18,9 +18,25 @@ function make(tag, attributes, ...children) {
 }
 const counted = (n, noun) => `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;
 
+// A number as it was produced: 1.0, or more digits than a double has.
+class Exact {
+  constructor(source) { this.source = source; }
+  toJSON() { return JSON.rawJSON ? JSON.rawJSON(this.source) : Number(this.source); }
+}
+
+// The answer, with the numbers of its documents as they are written (where the browser tells).
+function parsed(text) {
+  const answer = JSON.parse(text);
+  if (!answer || !answer.hits || !Array.isArray(answer.hits.hits)) return answer;
+  const exact = JSON.parse(text, (name, value, context) =>
+    (typeof value === "number" && context && context.source !== undefined ? new Exact(context.source) : value));
+  answer.hits.hits.forEach((hit, index) => { hit._source = exact.hits.hits[index]._source; });
+  return answer;
+}
+
 async function fetchJson(path, options) {
   const response = await fetch(path, { cache: "no-store", ...options });
-  const body = await response.json().catch(() => null);
+  const body = await response.text().then(parsed).catch(() => null);
   if (!response.ok) {
     const error = new Error(body && body.error ? body.error.reason : `the node answered ${response.status}`);
     error.answered = true;
@@ -248,7 +264,7 @@ function hitCard(hit) {
   if (hit._key !== undefined) about.append(make("span", null, "key ", make("span", { class: "mono" }, hit._key)));
   if (typeof hit._score === "number") about.append(make("span", { class: "score" }, `score ${hit._score.toFixed(2)}`));
   const marks = hit.highlight || {};
-  const fields = flatten(hit._source).filter(([, value]) => value !== "");
+  const fields = flatten(hit._source);
   const only = fields.length === 1 && fields[0][0] === "message";
   const card = make("li", { class: "hit" }, about);
   if (only) {
@@ -263,10 +279,12 @@ function hitCard(hit) {
 }
 
 function flatten(value, path = "", depth = 0) {
-  if (value !== null && typeof value === "object" && !Array.isArray(value) && depth < 20) {
+  if (value instanceof Exact) return [[path, value.source]];
+  const isObject = value !== null && typeof value === "object" && !Array.isArray(value);
+  if (isObject && Object.keys(value).length > 0 && depth < 20) {
     return Object.entries(value).flatMap(([name, inner]) => flatten(inner, path ? `${path}.${name}` : name, depth + 1));
   }
-  return [[path, typeof value === "string" ? value : JSON.stringify(value)]];
+  return [[path, typeof value === "string" && value !== "" ? value : JSON.stringify(value)]];
 }
 
 // Text with marks becomes text nodes and <mark> elements; long texts are cut.

@@ -10,7 +10,8 @@ use tantivy::DateTime;
 use tantivy::schema::{Document, Field, OwnedValue};
 
 use super::moment;
-use super::schema::{FIELDS, LONGEST_WHOLE};
+use super::schema::FIELDS;
+use super::whole::is_whole;
 use crate::node::search::Kind;
 use crate::node::search::answer::note;
 use crate::protocol::records::Record;
@@ -93,7 +94,7 @@ pub(in crate::node::search) fn own_object(text: &str) -> Option<Map<String, Json
 pub(super) fn entry(partition: u32, record: &Record, kinds: &mut Kinds) -> Entry {
     let mut fields = place(partition, record);
     if let Some(key) = record.key.as_deref().and_then(text) {
-        if key.len() <= LONGEST_WHOLE {
+        if is_whole(key) {
             fields.push((FIELDS.key, OwnedValue::Str(key.to_owned())));
         } else {
             fields.push((FIELDS.long, OwnedValue::Str(LONG_KEY.to_owned())));
@@ -260,7 +261,7 @@ impl<'a> Walk<'a> {
             self.aside.push((FIELDS.all, OwnedValue::Str(text)));
             return (OwnedValue::Date(moment), Kind::Date);
         }
-        if text.len() > LONGEST_WHOLE {
+        if !is_whole(&text) {
             self.note_long();
         }
         (OwnedValue::Str(text), Kind::Text)

@@ -79,6 +79,24 @@ fn tombstones_and_bytes_are_found_by_key_and_offset() {
 }
 
 #[test]
+fn whole_texts_are_as_long_as_their_characters() {
+    let wide = "ü".repeat(200);
+    let longer = "ü".repeat(257);
+    let mut shelves = Shelves::new();
+    let value = format!(r#"{{"a":"{wide}","b":"{longer}"}}"#);
+    shelves.push_record(Some(wide.as_bytes()), Some(value.as_bytes()), &[]);
+    shelves.push_record(Some(longer.as_bytes()), None, &[]);
+    shelves.settle();
+    assert_eq!(shelves.find(term(whole("a"), wide.as_str())), [0]);
+    assert_eq!(shelves.find(term(Field::Key, wide.as_str())), [0]);
+    assert_eq!(shelves.find(term(whole("b"), longer.as_str())), [0_i64; 0]);
+    assert_eq!(shelves.find(term(Field::Key, longer.as_str())), [0_i64; 0]);
+    let there = |field| Query::Exists { field };
+    assert_eq!(shelves.find(there(path("b"))), [0]);
+    assert_eq!(shelves.find(there(Field::Key)), [0, 1]);
+}
+
+#[test]
 fn a_document_is_answered_as_it_was_produced() {
     let own =
         r#"{ "z": -943305.0469559873, "a": 123456789012345678901234567890, "n": 1.0, "z": 1e2 }"#;

@@ -35,6 +35,7 @@ pub(super) struct Args {
     /// The topic, several with commas, or a pattern
     topic: String,
     /// What to look for; every record without it
+    #[arg(allow_hyphen_values = true)]
     query: Option<String>,
     /// Hits to show
     #[arg(long, value_name = "N", default_value_t = 10)]
@@ -133,9 +134,15 @@ fn body(args: &Args) -> Bytes {
         .as_deref()
         .map(|sort| sort.rsplit_once(':').unwrap_or((sort, "asc")))
     {
+        // Records of one millisecond have an order too.
+        Some((field @ "_timestamp", order)) => {
+            body["sort"] = json!([{ field: order }, { "_offset": order }]);
+        }
         Some((field, order)) => body["sort"] = json!([{ field: order }]),
         // Where all are equally good, the newest are looked for.
-        None if args.query.is_none() => body["sort"] = json!([{ "_timestamp": "desc" }]),
+        None if args.query.is_none() => {
+            body["sort"] = json!([{ "_timestamp": "desc" }, { "_offset": "desc" }]);
+        }
         None => {}
     }
     Bytes::from(body.to_string())

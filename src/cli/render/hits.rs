@@ -5,10 +5,12 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 
+use console::{measure_text_width, truncate_str};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::table::GAP;
 use super::{Style, Table, clock, counted, document, to_raw};
 use crate::supervisor::escape;
 
@@ -16,8 +18,14 @@ use crate::supervisor::escape;
 pub(in crate::cli) const OPEN: char = '\u{e000}';
 /// The end of a match.
 pub(in crate::cli) const CLOSE: char = '\u{e001}';
-/// Characters of a document in the table.
+/// How wide a document is in a table that no terminal limits.
 const MOST: usize = 500;
+/// How wide a key is at most.
+const MOST_KEY: usize = 40;
+/// How wide a key and a document are at least.
+const LEAST: usize = 12;
+/// How wide a time is.
+const TIME: usize = "1970-01-01T00:00:00.000Z".len();
 
 /// An answer of `_search`, as far as it is shown.
 #[derive(Debug)]
@@ -201,6 +209,11 @@ impl Hit {
         }
     }
 
+    fn key(&self) -> String {
+        let key = self.key.as_deref().map(shown);
+        key.unwrap_or_else(|| String::from("-"))
+    }
+
     fn time(&self) -> String {
         let ms = self.timestamp.and_then(|ms| u64::try_from(ms).ok());
         let time = ms.and_then(|ms| UNIX_EPOCH.checked_add(Duration::from_millis(ms)));
@@ -213,53 +226,101 @@ impl Hit {
     }
 }
 
-/// The hits as a table; empty without any.
+/// The hits as a table; empty without any. On a terminal each hit is a line of it.
 pub(in crate::cli) fn table(found: &Found, asked: &str, style: Style) -> String {
     if found.hits.is_empty() {
         return String::new();
     }
+    let keys = found.hits.iter().map(Hit::key);
+    let keys: Vec<String> = keys.collect();
+    let places = found.hits.iter().map(|hit| escape(&hit.place(asked)));
+    let places: Vec<String> = places.collect();
+    let room = Room::of(&places, &keys, style.columns());
     let mut table = Table::new(&["RECORD", "TIME", "KEY", "DOCUMENT"]);
-    for hit in &found.hits {
-        let key = hit.key.as_deref().map_or_else(|| String::from("-"), escape);
+    for ((hit, place), key) in found.hits.iter().zip(places).zip(keys) {
         table.add_row([
-            escape(&hit.place(asked)),
+            place,
             hit.time(),
-            key,
-            marked(&hit.document(), style),
+            truncate_str(&key, room.key, "…").into_owned(),
+            marked(&hit.document(), room.document, style),
         ]);
     }
     table.text()
 }
 
-/// Escaped, cut, and with the matches marked: bold where there is colour, between `«` and `»`
-/// where there is none.
-fn marked(text: &str, style: Style) -> String {
-    let mut out = String::new();
-    let mut left = MOST;
-    for (index, piece) in text.split(OPEN).enumerate() {
-        let (inside, outside) = match piece.split_once(CLOSE) {
-            Some(parts) if index > 0 => parts,
-            _ => ("", piece),
-        };
-        if !inside.is_empty() && left > 0 {
-            out.push_str(&style.found(&escape(&cut(inside, &mut left))));
-        }
-        out.push_str(&escape(&cut(outside, &mut left)));
-    }
-    if left == 0 {
-        out.push('…');
-    }
-    out.replace('\t', "\\t")
+/// How wide the columns are that can be shortened.
+#[derive(Debug, PartialEq, Eq)]
+struct Room {
+    key: usize,
+    document: usize,
 }
 
-fn cut(text: &str, left: &mut usize) -> String {
-    let taken: String = text
-        .chars()
-        .filter(|c| *c != CLOSE && *c != OPEN)
-        .take(*left)
-        .collect();
-    *left -= taken.chars().count();
-    taken
+impl Room {
+    /// A place and a time are shown whole, whatever there is room for.
+    fn of(places: &[String], keys: &[String], columns: Option<u16>) -> Self {
+        let widest = |texts: &[String]| texts.iter().map(|text| measure_text_width(text)).max();
+        let key = widest(keys).unwrap_or(0).max("KEY".len());
+        let Some(columns) = columns else {
+            return Self {
+                key: key.min(MOST_KEY),
+                document: MOST,
+            };
+        };
+        let place = widest(places).unwrap_or(0).max("RECORD".len());
+        let left = usize::from(columns).saturating_sub(place + TIME + 3 * GAP);
+        let key = key.min(MOST_KEY).min((left / 3).max(LEAST));
+        let document = left.saturating_sub(key).max(LEAST);
+        Self { key, document }
+    }
+}
+
+/// Escaped, cut around the first match, and with the matches marked: bold where there is colour,
+/// between `«` and `»` where there is none.
+fn marked(text: &str, width: usize, style: Style) -> String {
+    let (from, is_cut) = beginning(text, width);
+    let mut out = String::from(if is_cut { "…" } else { "" });
+    // What is wider than the column is not worth painting.
+    let part: String = text[from..].chars().take(4 * width).collect();
+    let ends_early = part.len() < text.len() - from;
+    for (index, piece) in part.split(OPEN).enumerate() {
+        let (inside, outside) = match piece.split_once(CLOSE) {
+            Some(parts) if index > 0 => parts,
+            None if index > 0 && ends_early => (piece, ""),
+            _ => ("", piece),
+        };
+        if !inside.is_empty() {
+            out.push_str(&style.found(&shown(inside)));
+        }
+        out.push_str(&shown(outside));
+    }
+    truncate_str(&out, width, "…").into_owned()
+}
+
+/// Where a text begins whose first match would not be seen otherwise, and whether that is later.
+fn beginning(text: &str, width: usize) -> (usize, bool) {
+    let Some(open) = text.find(OPEN) else {
+        return (0, false);
+    };
+    let before = &text[..open];
+    let wide = |text: &str| measure_text_width(&shown(text));
+    if before.chars().take(width).count() < width && wide(before) + LEAST <= width * 2 / 3 {
+        return (0, false);
+    }
+    if measure_text_width(&shown(&text.chars().take(2 * width).collect::<String>())) <= width {
+        return (0, false);
+    }
+    let mut kept = 0;
+    let mut chars = before.char_indices().rev();
+    let first = chars.find(|(_, c)| {
+        kept += wide(c.encode_utf8(&mut [0; 4]));
+        kept > width / 3
+    });
+    first.map_or((0, false), |(at, c)| (at + c.len_utf8(), true))
+}
+
+/// A text of a record as it goes to a terminal.
+fn shown(text: &str) -> String {
+    escape(&text.replace([OPEN, CLOSE], "")).replace('\t', "\\t")
 }
 
 #[cfg(test)]
@@ -303,10 +364,66 @@ mod tests {
 
     #[test]
     fn a_text_cannot_drive_a_terminal() {
-        let text = format!("\u{1b}[2J\nx\t{OPEN}y{CLOSE}{CLOSE}{OPEN}");
-        assert_eq!(marked(&text, Style::plain()), "\\u{1b}[2J\\nx\\t«y»");
-        let long = marked(&"x".repeat(2000), Style::plain());
-        assert_eq!(long.chars().count(), MOST + 1);
+        let text = format!("\u{1b}[2J\nx\t{OPEN}y{CLOSE}{CLOSE}{OPEN}\u{202e}");
+        assert_eq!(
+            marked(&text, MOST, Style::plain()),
+            "\\u{1b}[2J\\nx\\t«y»\\u{202e}"
+        );
+        let long = marked(&"x".repeat(2000), MOST, Style::plain());
+        assert_eq!(long.chars().count(), MOST);
+    }
+
+    #[test]
+    fn a_document_is_cut_around_its_first_match() {
+        let far = format!(
+            "{}{OPEN}needle{CLOSE}{}",
+            "é ".repeat(900),
+            " z".repeat(900)
+        );
+        for width in [12, 40, MOST] {
+            let line = marked(&far, width, Style::plain());
+            assert!(line.contains("«needle") || width == 12, "{line}");
+            assert!(line.starts_with('…') && line.ends_with('…'), "{line}");
+            assert_eq!(measure_text_width(&line), width, "{line}");
+            let colored = marked(&far, width, Style::colored());
+            assert!(measure_text_width(&colored) <= width, "{colored}");
+        }
+        let near = format!("a {OPEN}b{CLOSE} c");
+        assert_eq!(marked(&near, 40, Style::plain()), "a «b» c");
+        let wide = format!("{}{OPEN}語{CLOSE}", "日".repeat(100));
+        let line = marked(&wide, 40, Style::plain());
+        assert!(
+            line.contains("«語»") && measure_text_width(&line) <= 40,
+            "{line}"
+        );
+        let whole = format!("{OPEN}{}", "x".repeat(900));
+        let line = marked(&whole, 40, Style::plain());
+        assert!(
+            line.starts_with("«x") && measure_text_width(&line) <= 40,
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn rows_fit_a_terminal() {
+        let hit = json!({
+            "_index": "orders", "_partition": 0, "_offset": 7, "_timestamp": 0,
+            "_key": "k".repeat(340), "_source": { "text": "x".repeat(900) },
+        });
+        let width = |style: Style| {
+            let text = table(&found(&hit), "orders", style);
+            assert!(
+                text.contains("1970-01-01T00:00:00.000Z") && text.contains("0-7"),
+                "{text}"
+            );
+            text.lines().map(measure_text_width).max().unwrap()
+        };
+        assert_eq!(width(Style::on_a_terminal_of(80)), 80);
+        assert_eq!(width(Style::on_a_terminal_of(200)), 200);
+        // Too narrow for a place and a time: these are not cut.
+        assert!(width(Style::on_a_terminal_of(20)) > 20);
+        let piped = width(Style::plain());
+        assert_eq!(piped, 6 + TIME + 3 * GAP + MOST_KEY + MOST);
     }
 
     #[test]

@@ -4,7 +4,7 @@ const $ = (id) => document.getElementById(id);
 // Marks that no text of a record is likely to hold, set around matches by the node.
 const OPEN = "\ue000", CLOSE = "\ue001";
 const REFRESH_MS = 1000, BARS = 60;
-const state = { from: 0, asked: 0, topics: "", gone: false };
+const state = { from: 0, asked: 0, topics: "", gone: false, ready: false, uptime: 0 };
 
 function make(tag, attributes, ...children) {
   const element = document.createElement(tag);
@@ -86,11 +86,24 @@ function showGone() {
   document.body.classList.add("stale");
 }
 
+// Whether this life of the node has had no time yet to become ready.
+function isYoung(cluster) {
+  return !state.ready && cluster.uptime_ms < 15000;
+}
+
+// What a node is that is not ready.
+function notReady(cluster) {
+  if (isYoung(cluster)) return "starting";
+  const heard = cluster.nodes.filter((node) => node.self || (node.alive && node.linked)).length;
+  return 2 * heard <= cluster.nodes.length ? "cut off" : "not ready";
+}
+
 // A shape and a word, never a colour alone.
 function nodeState(node, cluster) {
   if (node.self) {
     if (cluster.leaving) return ["◐", "warn", "leaving", ""];
-    return cluster.ready ? ["●", "good", "this node", ""] : ["◌", "warn", "starting", "away"];
+    if (cluster.ready) return ["●", "good", "this node", ""];
+    return [isYoung(cluster) ? "◌" : "✕", "warn", notReady(cluster), "away"];
   }
   if (!node.alive) return ["✕", "bad", node.hears && node.heard_ms === null ? "not seen yet" : "dead or unreachable", "dead"];
   if (!node.linked) return ["◌", "warn", "no link", "away"];
@@ -100,6 +113,9 @@ function nodeState(node, cluster) {
 
 function showCluster(cluster) {
   document.body.classList.remove("stale");
+  // A node that was started anew begins anew.
+  state.ready = cluster.ready || (state.ready && cluster.uptime_ms >= state.uptime);
+  state.uptime = cluster.uptime_ms;
   $("cluster-name").textContent = cluster.cluster;
   document.title = `${cluster.cluster} · chronik-dev`;
   $("nodes").replaceChildren(...cluster.nodes.map((node) => {
@@ -118,10 +134,9 @@ function describeState(cluster) {
   const leaderless = cluster.topics.flatMap((topic) => topic.partitions).filter((one) => one.leader === null).length;
   const heard = cluster.nodes.length - away.length;
   $("state").textContent = cluster.ready
-    ? `${heard}/${cluster.nodes.length} nodes · term ${cluster.term}` : "starting";
+    ? `${heard}/${cluster.nodes.length} nodes · term ${cluster.term}` : notReady(cluster);
   const names = away.map((node) => `node-${node.id}`).join(", ");
-  const young = away.every((node) => node.heard_ms === null) || cluster.uptime_ms < 15000;
-  if (!cluster.ready && young) banner(`Starting: waiting for ${cluster.waiting_for || "the node"}.`, true);
+  if (!cluster.ready && isYoung(cluster)) banner(`Starting: waiting for ${cluster.waiting_for || "the node"}.`, true);
   else if (2 * heard <= cluster.nodes.length) {
     banner(`node-${cluster.node} hears no majority (${names} out of reach): it may be cut off. `
       + `What others lead is missing from the results here; nothing new is acked on this side.`);
@@ -129,7 +144,7 @@ function describeState(cluster) {
     banner(`${names} ${away.length === 1 ? "is" : "are"} out of reach. `
       + (leaderless > 0 ? `${counted(leaderless, "partition")} without a leader for now.` : "The others serve every partition."));
   } else if (leaderless > 0) banner(`${counted(leaderless, "partition")} without a leader for now.`, true);
-  else if (!cluster.ready) banner(`Starting: waiting for ${cluster.waiting_for || "the node"}.`, true);
+  else if (!cluster.ready) banner(`node-${cluster.node} is not ready: waiting for ${cluster.waiting_for || "the node"}.`);
   else banner("");
 }
 
@@ -184,14 +199,18 @@ function partitionRow(topic, one) {
 
 // ---- the search ----
 
+// Records of one millisecond have an order too.
+function byTime(order) {
+  return [{ _timestamp: order }, { _offset: order }];
+}
+
 function body() {
   const query = $("query").value.trim();
   const sort = $("sort").value;
   return {
     query: query ? { query_string: { query } } : { match_all: {} },
     from: state.from, size: Number($("size").value), track_total_hits: true,
-    sort: sort === "_score" ? (query ? undefined : [{ _timestamp: "desc" }])
-      : [{ [sort.split(":")[0]]: sort.split(":")[1] }],
+    sort: sort === "_score" ? (query ? undefined : byTime("desc")) : byTime(sort.split(":")[1]),
     highlight: query ? { pre_tags: [OPEN], post_tags: [CLOSE], number_of_fragments: 0, fields: { "*": {} } } : undefined,
     aggs: { first: { min: { field: "_timestamp" } }, last: { max: { field: "_timestamp" } } },
   };

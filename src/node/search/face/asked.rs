@@ -132,8 +132,12 @@ pub(super) fn json(body: &[u8]) -> Result<Value, Refusal> {
     }
     // serde_json refuses to go deeper than 128.
     serde_json::from_slice(body).map_err(|error| {
-        let reason = format!("the body is not JSON: {}", shown(&error.to_string()));
-        Refusal::parsing(reason)
+        let why = error.to_string();
+        Refusal::parsing(if why.starts_with("recursion limit") {
+            String::from("the body is JSON that is nested deeper than 127 levels, and is not read")
+        } else {
+            format!("the body is not JSON: {}", shown(&why))
+        })
     })
 }
 

@@ -33,10 +33,12 @@ pub(super) enum What {
     Find(Question),
     /// Records as documents.
     Fetch(Wanted),
-    /// The kinds of value.
+    /// The kinds of value, those of young records too.
     Mapping,
     /// How far the index is.
     Stats,
+    /// The same after what is young has been indexed, as far as there is time.
+    Counted,
 }
 
 /// One partition's part of an answer.
@@ -48,7 +50,7 @@ pub(super) enum Part {
     Documents(Vec<Document>),
     /// To [`What::Mapping`].
     Mapping(Mapping),
-    /// To [`What::Stats`].
+    /// To [`What::Stats`] and [`What::Counted`].
     Stats(IndexStats),
 }
 
@@ -89,13 +91,22 @@ impl Ask {
                     .unwrap_or(Err(SearchError::TimedOut))
                     .map(Part::Documents)
             }
-            What::Mapping => Ok(Part::Mapping(search.mapping(group))),
-            What::Stats => search
-                .stats(group)
-                .map(Part::Stats)
-                .ok_or(SearchError::NotLeader),
+            What::Mapping => {
+                search.catch_up(group, until).await;
+                Ok(Part::Mapping(search.mapping(group)))
+            }
+            What::Stats => stats(search, group),
+            What::Counted => {
+                search.catch_up(group, until).await;
+                stats(search, group)
+            }
         }
     }
+}
+
+fn stats(search: &Search, group: GroupId) -> Result<Part, SearchError> {
+    let stats = search.stats(group).map(Part::Stats);
+    stats.ok_or(SearchError::NotLeader)
 }
 
 /// A message for the link.

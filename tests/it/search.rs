@@ -45,7 +45,6 @@ async fn orders() -> Cluster {
     cluster.create(topic).await;
     cluster.in_sync(TOPIC).await;
     for partition in 0..PARTITIONS {
-        let leader = cluster.kafka(cluster.leader(TOPIC, partition).await);
         for n in 0..EACH {
             let order = json!({
                 "status": if n % 2 == 0 { "failed" } else { "paid" },
@@ -53,11 +52,24 @@ async fn orders() -> Cluster {
                 "amount": n,
             });
             let value = order.to_string();
-            let appended = produce::one(leader, (TOPIC, partition), value.as_bytes(), SOON).await;
-            assert_eq!(appended, Ok(n));
+            assert_eq!(produced(&cluster, partition, &value).await, n);
         }
     }
     cluster
+}
+
+/// Appends one record by whoever leads: a partition may move to its first replica meanwhile, and
+/// what a deposed leader refuses is not appended.
+async fn produced(cluster: &Cluster, partition: u32, value: &str) -> i64 {
+    const NOT_LEADER: &str = "error 6";
+    let appended = until("a leader takes a record", async || {
+        let leader = cluster.kafka(cluster.leader(TOPIC, partition).await);
+        match produce::one(leader, (TOPIC, partition), value.as_bytes(), SOON).await {
+            Err(error) if error == NOT_LEADER => Err(error),
+            appended => Ok(appended),
+        }
+    });
+    appended.await.unwrap()
 }
 
 /// The places of an answer's hits.
@@ -217,18 +229,14 @@ async fn told_by_one_node(addr: SocketAddr) {
 async fn a_young_document_is_known_at_once_and_as_it_was_produced() {
     let cluster = orders().await;
     all_found(cluster.search(NODES[0])).await;
-    let leader = cluster.leader(TOPIC, 0).await;
     let own = r#"{"z": -943305.0469559873, "a": 123456789012345678901234567890, "n": 1.0}"#;
-    let addr = cluster.kafka(leader);
-    let appended = produce::one(addr, (TOPIC, 0), own.as_bytes(), SOON).await;
-    assert_eq!(appended, Ok(EACH));
+    assert_eq!(produced(&cluster, 0, own).await, EACH);
     // Another node than its leader, so that the document crosses the link.
-    let addr = cluster.search(others(leader)[0]);
+    let addr = cluster.search(others(cluster.leader(TOPIC, 0).await)[0]);
     let (_, mapping) = get(addr, "/orders/_mapping").await;
     let properties = &mapping[TOPIC]["mappings"]["properties"];
     assert_eq!(properties["z"]["type"], "double", "{mapping}");
-    let appended = produce::one(cluster.kafka(leader), (TOPIC, 0), b"{}", SOON).await;
-    assert_eq!(appended, Ok(EACH + 1));
+    assert_eq!(produced(&cluster, 0, "{}").await, EACH + 1);
     let (_, listed) = get(addr, "/_cat/indices?format=json").await;
     let count = (i64::from(PARTITIONS) * EACH + 2).to_string();
     assert_eq!(

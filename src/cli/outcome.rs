@@ -4,6 +4,7 @@
 //! as text on stderr or as the envelope's `error`.
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// How the process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +63,8 @@ pub(super) type CommandResult = Result<Outcome, Failure>;
 pub(super) struct Outcome {
     /// The envelope's `data`.
     pub(super) data: Value,
+    /// The same as JSON text, where records are in it: their numbers stay as they were produced.
+    pub(super) exact: Option<Box<RawValue>>,
     /// What goes to stdout without `--json`; empty when all was printed along the way.
     pub(super) text: String,
     /// The envelope's `warnings`; said on stderr without `--json`.
@@ -88,11 +91,20 @@ impl Outcome {
     pub(super) fn new(data: Value) -> Self {
         Self {
             data,
+            exact: None,
             text: String::new(),
             warnings: Vec::new(),
             exit: Exit::Ok,
             error: None,
             printed: Printed::AtTheEnd,
+        }
+    }
+
+    /// Success with data that holds records as they were produced.
+    pub(super) fn exact(data: Box<RawValue>) -> Self {
+        Self {
+            exact: Some(data),
+            ..Self::new(Value::Null)
         }
     }
 

@@ -35,6 +35,7 @@ pub(super) struct Args {
     /// The topic, several with commas, or a pattern
     topic: String,
     /// What to look for; every record without it
+    #[arg(allow_hyphen_values = true)]
     query: Option<String>,
     /// Hits to show
     #[arg(long, value_name = "N", default_value_t = 10)]
@@ -55,7 +56,7 @@ pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
     let found = hits::Found::read(&answer).ok_or_else(strange)?;
     context.say(summary(args, &found));
     let text = hits::table(&found, &args.topic, context.stdout);
-    let outcome = Outcome::new(found.data(&args.topic, args.query.as_deref()));
+    let outcome = Outcome::exact(found.data(&args.topic, args.query.as_deref()));
     Ok(outcome.with_text(text).with_warnings(found.warnings()))
 }
 
@@ -75,10 +76,10 @@ fn summary(args: &Args, found: &hits::Found) -> String {
 }
 
 /// Asks one node: any answers for the whole cluster.
-async fn ask(args: &Args) -> Result<Value, Failure> {
+async fn ask(args: &Args) -> Result<Bytes, Failure> {
     let addr = alive(args).await?;
     match http::post(addr, &path(args), body(args), TIMEOUT).await {
-        Ok((200, body)) => serde_json::from_slice(&body).map_err(|_| strange()),
+        Ok((200, body)) => Ok(body),
         Ok((status, body)) => Err(refused(args, status, &body)),
         Err(error) => Err(no_answer(args, &error)),
     }
@@ -146,9 +147,15 @@ fn body(args: &Args) -> Bytes {
         .as_deref()
         .map(|sort| sort.rsplit_once(':').unwrap_or((sort, "asc")))
     {
+        // Records of one millisecond have an order too.
+        Some((field @ "_timestamp", order)) => {
+            body["sort"] = json!([{ field: order }, { "_offset": order }]);
+        }
         Some((field, order)) => body["sort"] = json!([{ field: order }]),
         // Where all are equally good, the newest are looked for.
-        None if args.query.is_none() => body["sort"] = json!([{ "_timestamp": "desc" }]),
+        None if args.query.is_none() => {
+            body["sort"] = json!([{ "_timestamp": "desc" }, { "_offset": "desc" }]);
+        }
         None => {}
     }
     Bytes::from(body.to_string())

@@ -263,7 +263,7 @@ fn print_ready(context: &Context, status: &ClusterStatus) -> Result<(), Failure>
         Format::Text => context.line(ready_line(status)),
         Format::Json => {
             let outcome = Outcome::new(render::to_json(status));
-            Context::raw(&render::envelope(context.command, &outcome).to_string())
+            Context::raw(&render::envelope(context.command, &outcome))
         }
     }
 }

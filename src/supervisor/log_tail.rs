@@ -43,17 +43,23 @@ pub fn last_line(path: &Path) -> Option<String> {
         .map(escape)
 }
 
-/// A line with its control characters written out, so that a log cannot drive a terminal.
+/// A line with its control characters written out, so that a log cannot drive a terminal, nor turn
+/// around what stands beside it.
 pub fn escape(line: &str) -> String {
     let mut safe = String::with_capacity(line.len());
     for c in line.chars() {
-        if c.is_control() && c != '\t' {
+        if (c.is_control() && c != '\t') || turns(c) {
             safe.extend(c.escape_default());
         } else {
             safe.push(c);
         }
     }
     safe
+}
+
+/// Whether a character changes the direction of text, or breaks lines unseen.
+fn turns(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn tail(path: &Path, from: u64) -> std::io::Result<String> {
@@ -77,6 +83,10 @@ mod tests {
         std::fs::write(&path, format!("{old}INFO fine\nERROR \u{1b}[2J gone\n")).unwrap();
         let lines = last_errors(&path, old.len() as u64);
         assert_eq!(lines, ["ERROR \\u{1b}[2J gone"]);
+        assert_eq!(
+            escape("a\u{202e}b\u{2067}c é日"),
+            "a\\u{202e}b\\u{2067}c é日"
+        );
         std::fs::write(&path, "one\ntwo\n").unwrap();
         assert_eq!(last_errors(&path, 0), ["one", "two"]);
         assert!(last_errors(&place.path().join("none"), 0).is_empty());

@@ -45,7 +45,6 @@ async fn orders() -> Cluster {
     cluster.create(topic).await;
     cluster.in_sync(TOPIC).await;
     for partition in 0..PARTITIONS {
-        let leader = cluster.kafka(cluster.leader(TOPIC, partition).await);
         for n in 0..EACH {
             let order = json!({
                 "status": if n % 2 == 0 { "failed" } else { "paid" },
@@ -53,11 +52,24 @@ async fn orders() -> Cluster {
                 "amount": n,
             });
             let value = order.to_string();
-            let appended = produce::one(leader, (TOPIC, partition), value.as_bytes(), SOON).await;
-            assert_eq!(appended, Ok(n));
+            assert_eq!(produced(&cluster, partition, &value).await, n);
         }
     }
     cluster
+}
+
+/// Appends one record by whoever leads: a partition may move to its first replica meanwhile, and
+/// what a deposed leader refuses is not appended.
+async fn produced(cluster: &Cluster, partition: u32, value: &str) -> i64 {
+    const NOT_LEADER: &str = "error 6";
+    let appended = until("a leader takes a record", async || {
+        let leader = cluster.kafka(cluster.leader(TOPIC, partition).await);
+        match produce::one(leader, (TOPIC, partition), value.as_bytes(), SOON).await {
+            Err(error) if error == NOT_LEADER => Err(error),
+            appended => Ok(appended),
+        }
+    });
+    appended.await.unwrap()
 }
 
 /// The places of an answer's hits.
@@ -107,6 +119,8 @@ async fn every_node_finds_everything() {
     let data = cluster.run("search orders status:failed --size 100").await;
     assert_eq!(data["total"], i64::from(PARTITIONS) * EACH / 2);
     assert_eq!(data["hits"].as_array().unwrap().len(), 15);
+    let data = cluster.run("search orders -status:failed --size 1").await;
+    assert_eq!(data["total"], i64::from(PARTITIONS) * EACH / 2);
     cluster.nobody_panicked();
 }
 
@@ -209,6 +223,42 @@ async fn told_by_one_node(addr: SocketAddr) {
         !body.contains("{{") && !body.contains("//cdn") && body.contains("<script nonce="),
         "{body}"
     );
+}
+
+#[tokio::test]
+async fn a_young_document_is_known_at_once_and_as_it_was_produced() {
+    let cluster = orders().await;
+    all_found(cluster.search(NODES[0])).await;
+    let own = r#"{"z": -943305.0469559873, "a": 123456789012345678901234567890, "n": 1.0}"#;
+    assert_eq!(produced(&cluster, 0, own).await, EACH);
+    // Another node than its leader, so that the document crosses the link.
+    let addr = cluster.search(others(cluster.leader(TOPIC, 0).await)[0]);
+    let (_, mapping) = get(addr, "/orders/_mapping").await;
+    let properties = &mapping[TOPIC]["mappings"]["properties"];
+    assert_eq!(properties["z"]["type"], "double", "{mapping}");
+    assert_eq!(produced(&cluster, 0, "{}").await, EACH + 1);
+    let (_, listed) = get(addr, "/_cat/indices?format=json").await;
+    let count = (i64::from(PARTITIONS) * EACH + 2).to_string();
+    assert_eq!(
+        (&listed[0]["docs.count"], &listed[0]["lag"]),
+        (&json!(count), &json!("0")),
+        "{listed}"
+    );
+    for path in [
+        "/orders/_search?q=z:*",
+        "/orders/_doc/0-10",
+        "/orders/_doc/0-10?pretty",
+    ] {
+        let (_, body) = http::get(addr, path, SOON * 3).await.unwrap();
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        assert!(body.contains(own), "{path}: {body}");
+    }
+    let (_, body) = http::get(addr, "/orders/_doc/0-10?_source=z,n", SOON * 3)
+        .await
+        .unwrap();
+    let parts = r#""_source":{"z":-943305.0469559873,"n":1.0}"#;
+    assert!(String::from_utf8_lossy(&body).contains(parts), "{body:?}");
+    cluster.nobody_panicked();
 }
 
 #[tokio::test]
@@ -339,6 +389,11 @@ async fn refused(addr: SocketAddr) {
             answer["error"]["root_cause"][0]["type"], kind,
             "{line}: {answer}"
         );
+    }
+    for path in ["/_nodes", "/_stats", "/_alias", "/_cat"] {
+        let (status, answer) = get(addr, path).await;
+        let reason = answer["error"]["reason"].as_str().unwrap();
+        assert!(status == 400 && reason.contains("no handler"), "{answer}");
     }
     let parens = format!("{}a{}", "(".repeat(1000), ")".repeat(1000));
     let deep = json!({ "query": { "query_string": { "query": parens } } });

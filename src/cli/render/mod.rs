@@ -1,6 +1,7 @@
 //! Text and envelopes: the one place where results become output.
 
 pub(super) mod clock;
+mod document;
 pub(super) mod hits;
 pub(super) mod judgement;
 pub(super) mod metrics;
@@ -12,6 +13,7 @@ pub(super) mod tables;
 pub(super) mod usage;
 
 use serde::Serialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::context::{Context, Format};
@@ -36,6 +38,11 @@ pub(super) fn to_json<T: Serialize>(data: &T) -> Value {
     serde_json::to_value(data).expect("plain data has a JSON form")
 }
 
+/// Plain data as JSON text.
+pub(super) fn to_raw<T: Serialize>(data: &T) -> Box<RawValue> {
+    serde_json::value::to_raw_value(data).expect("plain data has a JSON form")
+}
+
 /// Prints how a command ended and returns the exit code.
 pub(super) fn conclude(context: &Context, result: CommandResult) -> u8 {
     match result {
@@ -49,7 +56,7 @@ fn succeed(context: &Context, outcome: &Outcome) -> u8 {
         return outcome.exit.code();
     }
     let printed = match context.format {
-        Format::Json => Context::raw(&envelope(context.command, outcome).to_string()),
+        Format::Json => Context::raw(&envelope(context.command, outcome)),
         Format::Text => {
             for warning in &outcome.warnings {
                 context.warn(format!("{} {warning}", context.stderr.yellow("warning:")));
@@ -77,36 +84,50 @@ fn fail(context: &Context, failure: &Failure) -> u8 {
         return failure.exit.code();
     }
     match context.format {
-        Format::Json => drop(Context::raw(
-            &envelope_of(context.command, failure).to_string(),
-        )),
+        Format::Json => drop(Context::raw(&envelope_of(context.command, failure))),
         Format::Text => context.warn(text_of(failure, context.stderr)),
     }
     failure.exit.code()
 }
 
 /// The envelope of a command that did what it was asked, be it to find something wrong.
-pub(super) fn envelope(command: &str, outcome: &Outcome) -> Value {
+pub(super) fn envelope(command: &str, outcome: &Outcome) -> String {
     let error = outcome.error.as_deref();
-    json!({
-        "schema_version": SCHEMA_VERSION,
-        "command": command,
-        "status": if error.is_some() { "error" } else { "ok" },
-        "data": outcome.data,
-        "warnings": outcome.warnings,
-        "error": error.map(error_of),
-    })
+    let envelope = Envelope {
+        command,
+        data: outcome
+            .exact
+            .clone()
+            .unwrap_or_else(|| to_raw(&outcome.data)),
+        error: error.map(error_of),
+        schema_version: SCHEMA_VERSION,
+        status: if error.is_some() { "error" } else { "ok" },
+        warnings: &outcome.warnings,
+    };
+    to_raw(&envelope).get().to_owned()
 }
 
-fn envelope_of(command: &str, failure: &Failure) -> Value {
-    json!({
-        "schema_version": SCHEMA_VERSION,
-        "command": command,
-        "status": "error",
-        "data": failure.data,
-        "warnings": [],
-        "error": error_of(failure),
-    })
+fn envelope_of(command: &str, failure: &Failure) -> String {
+    let envelope = Envelope {
+        command,
+        data: to_raw(&failure.data),
+        error: Some(error_of(failure)),
+        schema_version: SCHEMA_VERSION,
+        status: "error",
+        warnings: &[],
+    };
+    to_raw(&envelope).get().to_owned()
+}
+
+/// The one form of every result for programs.
+#[derive(Serialize)]
+struct Envelope<'a> {
+    command: &'a str,
+    data: Box<RawValue>,
+    error: Option<Value>,
+    schema_version: u32,
+    status: &'a str,
+    warnings: &'a [String],
 }
 
 fn error_of(failure: &Failure) -> Value {
@@ -160,12 +181,13 @@ mod tests {
     #[test]
     fn the_envelope_keeps_its_shape() {
         let envelope = envelope_of("up", &failure());
+        let envelope: Value = serde_json::from_str(&envelope).unwrap();
         assert_eq!(envelope["status"], "error");
         assert_eq!(envelope["error"]["code"], "NOT_READY");
         assert_eq!(envelope["data"], Value::Null);
         let envelope = super::envelope("ls", &Outcome::new(json!([])));
         assert_eq!(
-            envelope.to_string(),
+            envelope,
             r#"{"command":"ls","data":[],"error":null,"schema_version":1,"status":"ok","warnings":[]}"#
         );
     }
@@ -175,6 +197,7 @@ mod tests {
         let outcome = Outcome::new(json!({"verdict": "fail"})).with_error(failure());
         assert_eq!(outcome.exit, Exit::NotReady);
         let envelope = super::envelope("verify", &outcome);
+        let envelope: Value = serde_json::from_str(&envelope).unwrap();
         assert_eq!(envelope["status"], "error");
         assert_eq!(envelope["data"]["verdict"], "fail");
         assert_eq!(envelope["error"]["code"], "NOT_READY");

@@ -5,7 +5,7 @@ use console::measure_text_width;
 use super::Style;
 
 /// What stands between two columns.
-const GAP: usize = 2;
+pub(super) const GAP: usize = 2;
 
 /// Rows of texts under headers; a row may be shorter than the headers.
 #[derive(Debug)]

@@ -25,9 +25,7 @@ pub(in crate::cli) fn print(error: &clap::Error) -> u8 {
     let text = error.to_string();
     let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
     let command = std::env::args().nth(1).unwrap_or_default();
-    drop(Context::raw(
-        &envelope_of(&command, &Failure::usage(text)).to_string(),
-    ));
+    drop(Context::raw(&envelope_of(&command, &Failure::usage(text))));
     Exit::Usage.code()
 }
 

@@ -5,16 +5,19 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+/// Why others are turned away.
+pub(in crate::node) const LOCAL_ONLY: &str = "only localhost, 127.0.0.1 and [::1] are served here";
+
 /// Lets a request through when its Host, and its Origin if it has one, are this machine.
-pub(in crate::node) async fn local_only(request: Request, next: Next) -> Response {
+pub(super) async fn local_only(request: Request, next: Next) -> Response {
     if is_local(request.headers()) {
         return next.run(request).await;
     }
-    let message = "only localhost, 127.0.0.1 and [::1] are served here\n";
-    (StatusCode::FORBIDDEN, message).into_response()
+    (StatusCode::FORBIDDEN, format!("{LOCAL_ONLY}\n")).into_response()
 }
 
-fn is_local(headers: &HeaderMap) -> bool {
+/// Whether a request comes from this machine, and from no foreign page.
+pub(in crate::node) fn is_local(headers: &HeaderMap) -> bool {
     let host = headers
         .get(header::HOST)
         .and_then(|host| host.to_str().ok());

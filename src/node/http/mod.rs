@@ -2,34 +2,27 @@
 
 mod guard;
 mod metrics;
+mod serve;
 mod status;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
+use tokio::sync::watch;
 
-pub(in crate::node) use self::guard::local_only;
+pub(in crate::node) use self::guard::{LOCAL_ONLY, is_local};
+pub(in crate::node) use self::serve::serve_router;
 use super::broker::BrokerStats;
 use super::cluster::{Cluster, Readiness};
 use crate::spec::NodeStatus;
 use metrics::Format;
 pub(in crate::node) use metrics::{SearchLag, SearchLags};
-
-/// A client that does not finish its request's head in time is closed.
-const HEAD_DEADLINE: Duration = Duration::from_secs(5);
-/// Connections that may be open at once.
-const MAX_CONNECTIONS: usize = 64;
 
 /// What the routes answer from.
 #[derive(Clone)]
@@ -90,31 +83,6 @@ impl Face {
 /// Serves one listener until it fails.
 pub(in crate::node) async fn serve(listener: TcpListener, face: Face) {
     serve_router(listener, router(face)).await;
-}
-
-/// Serves any routes on one listener until it fails, with this face's limits.
-pub(in crate::node) async fn serve_router(listener: TcpListener, router: Router) {
-    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let mut connections = JoinSet::new();
-    loop {
-        let Ok(permit) = Arc::clone(&permits).acquire_owned().await else {
-            return;
-        };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            Some(_) = connections.join_next() => continue,
-        };
-        let Ok((stream, _)) = accepted else { continue };
-        let service = TowerToHyperService::new(router.clone());
-        connections.spawn(async move {
-            let mut http = http1::Builder::new();
-            http.timer(TokioTimer::new())
-                .header_read_timeout(HEAD_DEADLINE);
-            // A broken connection is the client's affair.
-            drop(http.serve_connection(TokioIo::new(stream), service).await);
-            drop(permit);
-        });
-    }
 }
 
 fn router(face: Face) -> Router {

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use tantivy::aggregation::intermediate_agg_result::IntermediateAggregationResults;
 
 use super::question::Scalar;
@@ -47,8 +46,9 @@ pub(in crate::node) struct Document {
     pub(in crate::node) key: Option<String>,
     /// Its headers as text (lossy), in order.
     pub(in crate::node) headers: Vec<(String, Option<String>)>,
-    /// Its value: the JSON object that it is, or `{"message": TEXT}`; null where it is not wanted.
-    pub(in crate::node) source: Value,
+    /// Its value as JSON text: the object as it was produced, or `{"message": TEXT}`; `None` where
+    /// it is not wanted.
+    pub(in crate::node) source: Option<String>,
     /// Marked fragments by field name.
     pub(in crate::node) highlight: BTreeMap<String, Vec<String>>,
 }

@@ -51,7 +51,7 @@ impl Shard {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Missing {
     /// Nobody is known to lead it.
-    #[error("the partition has no leader")]
+    #[error("the partition has no leader that this node knows or reaches")]
     NoLeader,
     /// Its leader could not be asked or did not answer.
     #[error("the leader {0} did not answer: {1}")]
@@ -131,7 +131,16 @@ impl FanOut {
 
     /// How far each shard's index is.
     pub(super) async fn stats(&self, shards: &[Shard], until: Instant) -> Parts<IndexStats> {
-        let parts = self.ask(shards, What::Stats, until).await;
+        self.told(shards, What::Stats, until).await
+    }
+
+    /// The same, of an index that a search would see: with what is young.
+    pub(super) async fn counted(&self, shards: &[Shard], until: Instant) -> Parts<IndexStats> {
+        self.told(shards, What::Counted, until).await
+    }
+
+    async fn told(&self, shards: &[Shard], what: What, until: Instant) -> Parts<IndexStats> {
+        let parts = self.ask(shards, what, until).await;
         only(parts, |part| match part {
             Part::Stats(stats) => Some(stats),
             _ => None,

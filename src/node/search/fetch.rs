@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::answer::{Document, SearchError};
 use super::highlight::Marker;
-use super::index::entry::{MESSAGE, object};
+use super::index::entry::{MESSAGE, own_object};
 use super::question::{Source, Wanted};
 use crate::node::storage::GroupLog;
 use crate::protocol::records::{Batches, Record, Records};
@@ -93,17 +93,14 @@ fn weight(record: &Record, document: &Document) -> usize {
     let headers = record.headers.iter();
     let headers = headers.map(|(name, value)| name.len() + length(value));
     let marks = document.highlight.values().flatten().map(String::len);
-    let value = match document.source {
-        Value::Null => 0,
-        _ => length(&record.value),
-    };
-    length(&record.key) + headers.sum::<usize>() + marks.sum::<usize>() + value
+    let source = document.source.as_ref().map_or(0, String::len);
+    length(&record.key) + headers.sum::<usize>() + marks.sum::<usize>() + source
 }
 
 fn document(record: &Record, wanted: Source, marker: Option<&Marker>) -> Document {
     let is_read = wanted == Source::Whole || marker.is_some();
     let value = record.value.as_deref().filter(|_| is_read);
-    let value = value.map_or(Value::Null, source);
+    let (value, written) = value.map_or((Value::Null, String::from("null")), source);
     let highlight = marker.map(|marker| marker.mark(&value)).unwrap_or_default();
     let text = |bytes: &Bytes| String::from_utf8_lossy(bytes).into_owned();
     let headers = record.headers.iter();
@@ -114,18 +111,22 @@ fn document(record: &Record, wanted: Source, marker: Option<&Marker>) -> Documen
         headers: headers
             .map(|(name, value)| (text(name), value.as_ref().map(text)))
             .collect(),
-        source: match wanted {
-            Source::Whole => value,
-            Source::Nothing => Value::Null,
-        },
+        source: (wanted == Source::Whole).then_some(written),
         highlight,
     }
 }
 
-/// The value as an object; what is no text is shown as well as can be.
-fn source(value: &[u8]) -> Value {
-    Value::Object(object(value).unwrap_or_else(|| {
-        let text = String::from_utf8_lossy(value).into_owned();
-        Map::from_iter([(MESSAGE.to_owned(), Value::String(text))])
-    }))
+/// The value as an object, and how it is written: an own one as it was produced, because neither
+/// its numbers nor its order would survive. What is no text is shown as well as can be.
+fn source(value: &[u8]) -> (Value, String) {
+    if let Ok(text) = std::str::from_utf8(value)
+        && let Some(object) = own_object(text)
+    {
+        return (Value::Object(object), text.trim().to_owned());
+    }
+    let text = String::from_utf8_lossy(value).into_owned();
+    let message = Map::from_iter([(MESSAGE.to_owned(), Value::String(text))]);
+    let message = Value::Object(message);
+    let written = message.to_string();
+    (message, written)
 }

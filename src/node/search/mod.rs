@@ -22,6 +22,7 @@ mod index;
 mod query;
 mod question;
 mod upkeep;
+mod young;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};

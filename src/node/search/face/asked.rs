@@ -7,6 +7,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::parse::shown;
@@ -43,7 +44,7 @@ impl<S: Send + Sync> FromRequest<S> for Asked {
         };
         match asked.read(&parts.headers, body).await {
             Ok(()) => Ok(asked),
-            Err(refusal) => Err(asked.answer(Err(refusal))),
+            Err(refusal) => Err(asked.refuse(&refusal)),
         }
     }
 }
@@ -85,23 +86,37 @@ impl Asked {
     }
 
     /// The answer.
-    pub(super) fn answer(&self, answer: Result<Value, Refusal>) -> Response {
+    pub(super) fn answer(&self, answer: Result<impl Serialize, Refusal>) -> Response {
         self.answer_with_status(answer.map(|value| (StatusCode::OK, value)))
     }
 
     /// The answer with a status of its own.
     pub(super) fn answer_with_status(
         &self,
-        answer: Result<(StatusCode, Value), Refusal>,
+        answer: Result<(StatusCode, impl Serialize), Refusal>,
     ) -> Response {
-        let (status, value) = answer.unwrap_or_else(|refusal| (refusal.status, refusal.body()));
+        match answer {
+            Ok((status, value)) => self.written(status, &value),
+            Err(refusal) => self.refuse(&refusal),
+        }
+    }
+
+    /// Why there is no other answer.
+    pub(super) fn refuse(&self, refusal: &Refusal) -> Response {
+        self.written(refusal.status, &refusal.body())
+    }
+
+    fn written(&self, status: StatusCode, value: &impl Serialize) -> Response {
         let text = if self.is_pretty() {
-            format!("{value:#}\n")
+            serde_json::to_string_pretty(value).map(|text| text + "\n")
         } else {
-            value.to_string()
+            serde_json::to_string(value)
         };
         let media = [(header::CONTENT_TYPE, self.media.clone())];
-        (status, media, text).into_response()
+        match text {
+            Ok(text) => (status, media, text).into_response(),
+            Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+        }
     }
 
     fn is_pretty(&self) -> bool {
@@ -117,8 +132,12 @@ pub(super) fn json(body: &[u8]) -> Result<Value, Refusal> {
     }
     // serde_json refuses to go deeper than 128.
     serde_json::from_slice(body).map_err(|error| {
-        let reason = format!("the body is not JSON: {}", shown(&error.to_string()));
-        Refusal::parsing(reason)
+        let why = error.to_string();
+        Refusal::parsing(if why.starts_with("recursion limit") {
+            String::from("the body is JSON that is nested deeper than 127 levels, and is not read")
+        } else {
+            format!("the body is not JSON: {}", shown(&why))
+        })
     })
 }
 

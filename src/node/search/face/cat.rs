@@ -125,7 +125,7 @@ fn column(name: &str) -> Result<&'static str, Refusal> {
 
 async fn rows(face: &Face, topics: &[Arc<TopicImage>]) -> Vec<Row> {
     let shards = shards(topics);
-    let stats = face.fan.stats(&shards, Instant::now() + SOON).await;
+    let stats = face.fan.counted(&shards, Instant::now() + SOON).await;
     let mut answered = shards.iter().zip(&stats);
     let of_topic = |topic: &Arc<TopicImage>| {
         let mine = answered.by_ref().take(topic.partitions.len());

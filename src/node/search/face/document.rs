@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::asked::Asked;
-use super::hits::{self, Failures};
+use super::hits::{self, Failures, Told};
 use super::parse::{Params, SearchRequest, place, search_request};
 use super::refusal::Refusal;
 use super::{Face, SOON, now_ms, topics};
@@ -19,7 +19,7 @@ pub(super) async fn document(
     face: &Face,
     (topic, id): (&str, &str),
     asked: &Asked,
-) -> Result<(StatusCode, Value), Refusal> {
+) -> Result<(StatusCode, Told), Refusal> {
     const KNOWN: [&str; 6] = [
         "_source",
         "_source_includes",
@@ -44,10 +44,22 @@ pub(super) async fn document(
             }
         };
     Ok(if let Some(found) = found {
-        (StatusCode::OK, Value::Object(found))
+        (StatusCode::OK, found)
     } else {
-        let absent = json!({ "_index": topic.name, "_id": id, "found": false });
-        (StatusCode::NOT_FOUND, absent)
+        let absent = [
+            ("_index", json!(topic.name)),
+            ("_id", json!(id)),
+            ("found", json!(false)),
+        ];
+        let absent = absent.map(|(name, value)| (name.to_owned(), value));
+        let about = Map::from_iter(absent);
+        (
+            StatusCode::NOT_FOUND,
+            Told {
+                about,
+                source: None,
+            },
+        )
     })
 }
 
@@ -76,15 +88,16 @@ async fn fetch(
     Ok(page.documents.remove(&(0, offset)))
 }
 
-fn told(shard: &Shard, document: Document, request: &SearchRequest) -> Map<String, Value> {
+fn told(shard: &Shard, document: Document, request: &SearchRequest) -> Told {
     let mut told = hits::record(shard, &document);
     let mut tell = |name: &str, value: Value| drop(told.insert(name.to_owned(), value));
     tell("_version", json!(1));
     tell("_seq_no", json!(document.offset));
     tell("_primary_term", json!(1));
     tell("found", json!(true));
-    if let Some(source) = request.source.apply(document.source) {
-        tell("_source", source);
+    let source = document.source;
+    Told {
+        about: told,
+        source: source.and_then(|source| request.source.apply(source)),
     }
-    told
 }

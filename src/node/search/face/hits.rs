@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use axum::http::StatusCode;
+use serde::Serialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::parse::{SearchRequest, SourceFilter};
@@ -97,12 +99,33 @@ pub(super) fn refusal(error: &SearchError) -> Refusal {
 }
 
 /// The answer's `hits`.
+#[derive(Debug, Serialize)]
+pub(super) struct Hits {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<Value>,
+    max_score: Option<f32>,
+    #[serde(rename = "hits")]
+    listed: Vec<Told>,
+}
+
+/// One record as it is told; its document as it was produced.
+#[derive(Debug, Serialize)]
+pub(super) struct Told {
+    /// What is known beside the document.
+    #[serde(flatten)]
+    pub(super) about: Map<String, Value>,
+    /// As much of the document as is wanted.
+    #[serde(rename = "_source", skip_serializing_if = "Option::is_none")]
+    pub(super) source: Option<Box<RawValue>>,
+}
+
+/// The answer's `hits`.
 pub(super) fn hits(
     shards: &[Shard],
     page: Vec<Placed>,
     mut documents: BTreeMap<(usize, i64), Document>,
     (request, found): (&SearchRequest, &[(usize, Found)]),
-) -> Value {
+) -> Hits {
     // Of another order the best score is not known.
     let best = page.first().and_then(|placed| placed.hit.score);
     let best = best.filter(|_| request.question.sort.is_empty() && request.from == 0);
@@ -111,12 +134,13 @@ pub(super) fn hits(
         let document = documents.remove(&(placed.shard, placed.hit.offset))?;
         Some(hit(&shards[placed.shard], &placed.hit, document, request))
     });
-    let listed: Vec<Value> = listed.collect();
-    let mut hits = json!({ "max_score": best, "hits": listed });
-    if let Some(count_to) = request.count_to() {
-        hits["total"] = total(count_to, found, request);
+    Hits {
+        listed: listed.collect(),
+        max_score: best,
+        total: request
+            .count_to()
+            .map(|count_to| total(count_to, found, request)),
     }
-    hits
 }
 
 fn total(count_to: u64, found: &[(usize, Found)], request: &SearchRequest) -> Value {
@@ -134,7 +158,7 @@ fn total(count_to: u64, found: &[(usize, Found)], request: &SearchRequest) -> Va
     }
 }
 
-fn hit(shard: &Shard, hit: &Hit, document: Document, request: &SearchRequest) -> Value {
+fn hit(shard: &Shard, hit: &Hit, document: Document, request: &SearchRequest) -> Told {
     let mut told = record(shard, &document);
     told.insert(String::from("_score"), json!(hit.score));
     if !document.highlight.is_empty() {
@@ -144,10 +168,11 @@ fn hit(shard: &Shard, hit: &Hit, document: Document, request: &SearchRequest) ->
         let values = hit.sort.iter().map(|value| value.as_ref().map(plain));
         told.insert(String::from("sort"), values.collect());
     }
-    if let Some(source) = request.source.apply(document.source) {
-        told.insert(String::from("_source"), source);
+    let source = document.source;
+    Told {
+        about: told,
+        source: source.and_then(|source| request.source.apply(source)),
     }
-    Value::Object(told)
 }
 
 /// What is known of a record beside its value.

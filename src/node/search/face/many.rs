@@ -3,12 +3,15 @@
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
+#[cfg(test)]
+use serde_json::json;
 
 use super::asked::{Asked, json};
 use super::parse::{Object, Params, TOPICS, search_params, search_request, shown, texts};
 use super::refusal::Refusal;
-use super::search::answer;
+use super::search::{Answer, answer};
 use super::{Face, now_ms, took};
 
 /// Searches of one request.
@@ -18,12 +21,27 @@ const AT_ONCE: usize = 4;
 /// All of them together take no longer.
 const DEADLINE: Duration = Duration::from_secs(10);
 
+/// The answers in the order of the searches.
+#[derive(Debug, Serialize)]
+pub(super) struct Answers {
+    took: u64,
+    responses: Vec<Told>,
+}
+
+/// One search's answer, or why there is none.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Told {
+    Answer(Box<Answer>),
+    Refusal(Value),
+}
+
 /// `GET|POST /{topics}/_msearch`.
 pub(super) async fn many(
     face: &Face,
     names: Option<&str>,
     asked: &Asked,
-) -> Result<Value, Refusal> {
+) -> Result<Answers, Refusal> {
     const KNOWN: [&str; 5] = [
         "max_concurrent_searches",
         "max_concurrent_shard_requests",
@@ -40,17 +58,20 @@ pub(super) async fn many(
         let answer = one(face, names, (head, body, plain), until).await;
         told(answer)
     });
-    let answers: Vec<Value> = stream::iter(answers).buffered(AT_ONCE).collect().await;
-    Ok(json!({ "took": took(begun), "responses": answers }))
+    let responses = stream::iter(answers).buffered(AT_ONCE).collect().await;
+    Ok(Answers {
+        took: took(begun),
+        responses,
+    })
 }
 
-fn told(answer: Result<Value, Refusal>) -> Value {
+fn told(answer: Result<Answer, Refusal>) -> Told {
     match answer {
         Ok(mut answer) => {
-            answer["status"] = json!(200);
-            answer
+            answer.status = Some(200);
+            Told::Answer(Box::new(answer))
         }
-        Err(refusal) => refusal.body(),
+        Err(refusal) => Told::Refusal(refusal.body()),
     }
 }
 
@@ -79,7 +100,7 @@ async fn one(
     names: Option<&str>,
     (head, body, plain): (Value, Value, bool),
     until: Instant,
-) -> Result<Value, Refusal> {
+) -> Result<Answer, Refusal> {
     let (own, params) = place(&head)?;
     let names = own.as_deref().or(names);
     let mut request = search_request(&body, &params, now_ms())?;

@@ -24,11 +24,15 @@ mod tests;
 use std::future::Future;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{FromRequestParts, Path, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Json, Router};
+use serde::de::DeserializeOwned;
 use tokio::net::TcpListener;
 
 use self::asked::Asked;
@@ -59,7 +63,50 @@ pub(in crate::node) async fn serve(listener: TcpListener, face: Face) {
 }
 
 /// A topic's name, or several with commas and stars, where the path has them.
-type Names = Option<Path<String>>;
+struct Names(Option<String>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Names {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let names = <Option<Path<String>>>::from_request_parts(parts, state).await;
+        let names = names.map_err(|rejection| no_path(&rejection))?;
+        Ok(Self(names.map(|Path(names)| names)))
+    }
+}
+
+/// What a path must have.
+struct InPath<T>(T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for InPath<T> {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let path = Path::from_request_parts(parts, state).await;
+        let Path(path) = path.map_err(|rejection| no_path(&rejection))?;
+        Ok(Self(path))
+    }
+}
+
+/// A path that is no text.
+fn no_path(rejection: &PathRejection) -> Response {
+    let reason = parse::shown(&rejection.body_text());
+    bare(&Refusal::argument(reason))
+}
+
+/// A refusal before it is known how the client wants to be answered.
+fn bare(refusal: &Refusal) -> Response {
+    (refusal.status, Json(refusal.body())).into_response()
+}
+
+/// Only this machine is answered; in the shape of the other refusals.
+async fn local_only(request: Request, next: Next) -> Response {
+    if http::is_local(request.headers()) {
+        return next.run(request).await;
+    }
+    let kind = "security_exception";
+    bare(&Refusal::new(StatusCode::FORBIDDEN, kind, http::LOCAL_ONLY))
+}
 
 fn router(face: Face) -> Router {
     let search = get(search).post(self::search);
@@ -87,7 +134,7 @@ fn router(face: Face) -> Router {
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
         .layer(axum::middleware::map_response(with_product))
-        .layer(axum::middleware::from_fn(http::local_only))
+        .layer(axum::middleware::from_fn(local_only))
         .with_state(face)
 }
 
@@ -121,7 +168,7 @@ async fn many(State(face): State<Face>, names: Names, asked: Asked) -> Response 
 
 async fn document(
     State(face): State<Face>,
-    Path((topic, id)): Path<(String, String)>,
+    InPath((topic, id)): InPath<(String, String)>,
     asked: Asked,
 ) -> Response {
     let answer = document::document(&face, (&topic, &id), &asked).await;
@@ -133,16 +180,25 @@ async fn mapping(State(face): State<Face>, names: Names, asked: Asked) -> Respon
     asked.answer(answer)
 }
 
-async fn topic(State(face): State<Face>, Path(topic): Path<String>, asked: Asked) -> Response {
-    let answer = mapping::topic(&face, &topic, &asked).await;
-    asked.answer(answer)
+async fn topic(
+    State(face): State<Face>,
+    InPath(topic): InPath<String>,
+    (method, uri, asked): (Method, Uri, Asked),
+) -> Response {
+    match mapping::topic(&face, &topic, &asked).await {
+        // `_nodes` and its like are no topics that are missing.
+        Err(refusal) if refusal.status == StatusCode::NOT_FOUND && topic.starts_with('_') => {
+            nothing_here(method, uri, asked).await
+        }
+        answer => asked.answer(answer),
+    }
 }
 
 async fn indices(State(face): State<Face>, names: Names, asked: Asked) -> Response {
     match cat::indices(&face, name(&names), &asked).await {
         Ok(cat::Listing::Json(value)) => asked.answer(Ok(value)),
         Ok(cat::Listing::Text(text)) => text.into_response(),
-        Err(refusal) => asked.answer(Err(refusal)),
+        Err(refusal) => asked.refuse(&refusal),
     }
 }
 
@@ -157,7 +213,7 @@ async fn page_data(State(face): State<Face>, asked: Asked) -> Response {
 }
 
 fn name(names: &Names) -> Option<&str> {
-    names.as_ref().map(|Path(name)| name.as_str())
+    names.0.as_deref()
 }
 
 async fn nothing_here(method: Method, uri: Uri, asked: Asked) -> Response {
@@ -166,7 +222,7 @@ async fn nothing_here(method: Method, uri: Uri, asked: Asked) -> Response {
          _msearch, _doc, _mapping, _cat/indices and _cluster/health, for reading",
         parse::shown(uri.path())
     );
-    asked.answer(Err(Refusal::argument(reason)))
+    asked.refuse(&Refusal::argument(reason))
 }
 
 async fn wrong_method(method: Method, uri: Uri, asked: Asked) -> Response {
@@ -180,7 +236,7 @@ async fn wrong_method(method: Method, uri: Uri, asked: Asked) -> Response {
         "illegal_argument_exception",
         reason,
     );
-    asked.answer(Err(refusal))
+    asked.refuse(&refusal)
 }
 
 /// The present moment in ms since the epoch.

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::asked::Asked;
-use super::hits::{self, Failures};
+use super::hits::{self, Failures, Hits};
 use super::parse::{
     Params, SearchRequest, count_params, count_request, search_params, search_request,
 };
@@ -22,12 +23,27 @@ const COUNT_DEADLINE: Duration = Duration::from_secs(10);
 /// A page's documents have this much time at least, when the search itself took all of its own.
 const FETCH_TIME: Duration = Duration::from_secs(2);
 
+/// The answer to one search.
+#[derive(Debug, Serialize)]
+pub(super) struct Answer {
+    took: u64,
+    timed_out: bool,
+    _shards: Value,
+    hits: Hits,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aggregations: Option<Value>,
+    _chronik: Value,
+    /// Of one search among several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) status: Option<u16>,
+}
+
 /// `GET|POST /{topics}/_search`.
 pub(super) async fn search(
     face: &Face,
     names: Option<&str>,
     asked: &Asked,
-) -> Result<Value, Refusal> {
+) -> Result<Answer, Refusal> {
     let params = search_params(asked.line())?;
     let request = search_request(&asked.json()?, &params, now_ms())?;
     let until = Instant::now() + request.deadline;
@@ -40,7 +56,7 @@ pub(super) async fn answer(
     names: Option<&str>,
     (request, params): (SearchRequest, &Params),
     until: Instant,
-) -> Result<Value, Refusal> {
+) -> Result<Answer, Refusal> {
     let begun = Instant::now();
     let topics = resolve(face, names, Leniency::of(params)?)?;
     let shards = shards(&topics);
@@ -56,17 +72,15 @@ pub(super) async fn answer(
         failures.add(shard, missing);
     }
     failures.check(&shards, request.partial)?;
-    let mut answer = json!({
-        "took": took(begun),
-        "timed_out": failures.timed_out(),
-        "_shards": failures.shards(&shards),
-        "hits": hits::hits(&shards, page, documents.documents, (&request, &found)),
-        "_chronik": lag(&found),
-    });
-    if let Some(aggregations) = aggregations {
-        answer["aggregations"] = aggregations;
-    }
-    Ok(answer)
+    Ok(Answer {
+        took: took(begun),
+        timed_out: failures.timed_out(),
+        _shards: failures.shards(&shards),
+        hits: hits::hits(&shards, page, documents.documents, (&request, &found)),
+        aggregations,
+        _chronik: lag(&found),
+        status: None,
+    })
 }
 
 /// What the shards found; what is missing goes to `failures`.

@@ -10,20 +10,32 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::asked::Asked;
-use crate::node::http;
 
 async fn echo(asked: Asked) -> Response {
     asked.answer(asked.json())
+}
+
+async fn named(names: super::Names, asked: Asked) -> Response {
+    asked.answer(Ok(names.0))
+}
+
+async fn placed(
+    super::InPath((topic, id)): super::InPath<(String, String)>,
+    asked: Asked,
+) -> Response {
+    asked.answer(Ok([topic, id]))
 }
 
 /// The routes of a face whose answers are what it was asked.
 fn routes() -> Router {
     Router::new()
         .route("/", get(echo).post(echo))
+        .route("/{topic}/_count", get(named))
+        .route("/{topic}/_doc/{id}", get(placed))
         .fallback(super::nothing_here)
         .method_not_allowed_fallback(super::wrong_method)
         .layer(axum::middleware::map_response(super::with_product))
-        .layer(axum::middleware::from_fn(http::local_only))
+        .layer(axum::middleware::from_fn(super::local_only))
 }
 
 async fn answer(request: Request<Body>) -> (StatusCode, Value) {
@@ -69,6 +81,27 @@ async fn deep_json_is_an_error() {
         let (status, body) = answer(post(open.repeat(1000))).await;
         assert_eq!(status, StatusCode::BAD_REQUEST);
         assert_eq!(body["error"]["type"], "parsing_exception");
+        let reason = body["error"]["reason"].as_str().expect("a reason");
+        assert!(reason.contains("nested deeper"), "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn a_path_that_is_no_text_is_refused_in_shape() {
+    for (uri, answered) in [
+        ("/a%20b/_count", Some(json!("a b"))),
+        ("/a/_doc/0-1", Some(json!(["a", "0-1"]))),
+        ("/%ff%fe/_count", None),
+        ("/%ff%fe/_doc/0-1", None),
+    ] {
+        let request = Request::get(uri).header(header::HOST, "localhost");
+        let (status, body) = answer(request.body(Body::empty()).expect("a request")).await;
+        if let Some(answered) = answered {
+            assert_eq!((status, body), (StatusCode::OK, answered), "{uri}");
+        } else {
+            assert_eq!(status, StatusCode::BAD_REQUEST, "{uri}");
+            assert_eq!(body["error"]["type"], "illegal_argument_exception", "{uri}");
+        }
     }
 }
 
@@ -100,11 +133,9 @@ async fn strangers_are_turned_away() {
                 .headers_mut()
                 .insert(header::ORIGIN, origin.parse().expect("an origin"));
         }
-        assert_eq!(
-            answer(request).await.0,
-            StatusCode::FORBIDDEN,
-            "{host} {origin:?}"
-        );
+        let (status, body) = answer(request).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{host} {origin:?}");
+        assert_eq!(body["error"]["type"], "security_exception", "{body}");
     }
 }
 

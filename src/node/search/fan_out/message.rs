@@ -8,7 +8,6 @@ use bytes::Bytes;
 use futures::future::join_all;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::order::trim;
 use crate::node::search::{
@@ -34,10 +33,12 @@ pub(super) enum What {
     Find(Question),
     /// Records as documents.
     Fetch(Wanted),
-    /// The kinds of value.
+    /// The kinds of value, those of young records too.
     Mapping,
     /// How far the index is.
     Stats,
+    /// The same after what is young has been indexed, as far as there is time.
+    Counted,
 }
 
 /// One partition's part of an answer.
@@ -49,7 +50,7 @@ pub(super) enum Part {
     Documents(Vec<Document>),
     /// To [`What::Mapping`].
     Mapping(Mapping),
-    /// To [`What::Stats`].
+    /// To [`What::Stats`] and [`What::Counted`].
     Stats(IndexStats),
 }
 
@@ -90,13 +91,22 @@ impl Ask {
                     .unwrap_or(Err(SearchError::TimedOut))
                     .map(Part::Documents)
             }
-            What::Mapping => Ok(Part::Mapping(search.mapping(group))),
-            What::Stats => search
-                .stats(group)
-                .map(Part::Stats)
-                .ok_or(SearchError::NotLeader),
+            What::Mapping => {
+                search.catch_up(group, until).await;
+                Ok(Part::Mapping(search.mapping(group)))
+            }
+            What::Stats => stats(search, group),
+            What::Counted => {
+                search.catch_up(group, until).await;
+                stats(search, group)
+            }
         }
     }
+}
+
+fn stats(search: &Search, group: GroupId) -> Result<Part, SearchError> {
+    let stats = search.stats(group).map(Part::Stats);
+    stats.ok_or(SearchError::NotLeader)
 }
 
 /// A message for the link.
@@ -116,20 +126,8 @@ pub(super) fn weight(document: &Document) -> usize {
     let headers = headers.map(|(name, value)| name.len() + value.as_ref().map_or(0, String::len));
     let marks = document.highlight.values().flatten().map(String::len);
     let key = document.key.as_ref().map_or(0, String::len);
-    64 + key + headers.sum::<usize>() + marks.sum::<usize>() + value_weight(&document.source)
-}
-
-fn value_weight(value: &Value) -> usize {
-    match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) => 8,
-        Value::String(text) => 2 + text.len(),
-        Value::Array(values) => 2 + values.iter().map(value_weight).sum::<usize>(),
-        Value::Object(fields) => {
-            let fields = fields.iter();
-            let fields = fields.map(|(name, value)| 4 + name.len() + value_weight(value));
-            2 + fields.sum::<usize>()
-        }
-    }
+    let source = document.source.as_ref().map_or(0, String::len);
+    64 + key + headers.sum::<usize>() + marks.sum::<usize>() + source
 }
 
 #[cfg(test)]

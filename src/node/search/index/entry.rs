@@ -10,7 +10,8 @@ use tantivy::DateTime;
 use tantivy::schema::{Document, Field, OwnedValue};
 
 use super::moment;
-use super::schema::{FIELDS, LONGEST_WHOLE};
+use super::schema::FIELDS;
+use super::whole::is_whole;
 use crate::node::search::Kind;
 use crate::node::search::answer::note;
 use crate::protocol::records::Record;
@@ -77,20 +78,23 @@ fn texts<'a>(value: &'a OwnedValue, all: &mut Vec<(Field, &'a OwnedValue)>) {
 /// A record's value as the object that it is, or `{"message": TEXT}`; `None` when it is no text.
 pub(in crate::node::search) fn object(value: &[u8]) -> Option<Map<String, Json>> {
     let text = std::str::from_utf8(value).ok()?;
-    if text.trim_start().starts_with('{')
-        && let Ok(object) = serde_json::from_str(text)
-    {
-        return Some(object);
-    }
-    let message = Json::String(text.to_owned());
-    Some(Map::from_iter([(MESSAGE.to_owned(), message)]))
+    own_object(text).or_else(|| {
+        let message = Json::String(text.to_owned());
+        Some(Map::from_iter([(MESSAGE.to_owned(), message)]))
+    })
+}
+
+/// The object that a text is.
+pub(in crate::node::search) fn own_object(text: &str) -> Option<Map<String, Json>> {
+    let is_one = text.trim_start().starts_with('{');
+    is_one.then(|| serde_json::from_str(text).ok()).flatten()
 }
 
 /// The entry of a record. Paths that are new go into `kinds`.
 pub(super) fn entry(partition: u32, record: &Record, kinds: &mut Kinds) -> Entry {
     let mut fields = place(partition, record);
     if let Some(key) = record.key.as_deref().and_then(text) {
-        if key.len() <= LONGEST_WHOLE {
+        if is_whole(key) {
             fields.push((FIELDS.key, OwnedValue::Str(key.to_owned())));
         } else {
             fields.push((FIELDS.long, OwnedValue::Str(LONG_KEY.to_owned())));
@@ -257,7 +261,7 @@ impl<'a> Walk<'a> {
             self.aside.push((FIELDS.all, OwnedValue::Str(text)));
             return (OwnedValue::Date(moment), Kind::Date);
         }
-        if text.len() > LONGEST_WHOLE {
+        if !is_whole(&text) {
             self.note_long();
         }
         (OwnedValue::Str(text), Kind::Text)

@@ -20,6 +20,7 @@ mod shelf;
 pub(super) mod split;
 #[cfg(test)]
 mod tests;
+mod whole;
 
 use std::io;
 use std::ops::Range;

@@ -18,21 +18,20 @@ use tantivy::schema::{
     TextFieldIndexing, TextOptions,
 };
 use tantivy::tokenizer::{
-    LowerCaser, RawTokenizer, RemoveLongFilter, SimpleTokenizer, TextAnalyzer, TokenizerManager,
+    LowerCaser, RemoveLongFilter, SimpleTokenizer, TextAnalyzer, TokenizerManager,
 };
+
+use super::whole::WholeTokenizer;
 
 /// The format of splits: another one is built again. Raise it with every change here or in
 /// [`super::document`].
-pub(in crate::node::search) const FORMAT: u32 = 2;
+pub(in crate::node::search) const FORMAT: u32 = 3;
 /// Text is cut into words at everything that is no letter and no digit, in lower case.
 pub(in crate::node::search) const WORDS: &str = "words";
 /// Text is one word.
 pub(in crate::node::search) const WHOLE: &str = "whole";
 /// Bytes of a word; a longer one is none.
 const LONGEST_WORD: usize = 255;
-/// Bytes of a text that has a column (sort, aggregations, whole values), as Elasticsearch's
-/// `ignore_above`.
-pub(in crate::node::search) const LONGEST_WHOLE: usize = 256;
 
 /// The fields of the one schema.
 pub(in crate::node::search) struct Fields {
@@ -106,9 +105,7 @@ pub(in crate::node::search) fn tokenizers() -> TokenizerManager {
     // Fields without text want the default ones to be there.
     let tokenizers = TokenizerManager::default();
     tokenizers.register(WORDS, word_analyzer());
-    let whole = RemoveLongFilter::limit(LONGEST_WHOLE + 1);
-    let whole = TextAnalyzer::builder(RawTokenizer::default()).filter(whole);
-    tokenizers.register(WHOLE, whole.build());
+    tokenizers.register(WHOLE, WholeTokenizer::default());
     tokenizers
 }
 

@@ -76,7 +76,13 @@ impl Split<'_> {
                 self.count(words.len())?;
                 let words = words.iter();
                 let words = words.map(|(at, word)| (*at, place.word(word))).collect();
-                Ok(Box::new(PhraseQuery::new_with_offset_and_slop(words, slop)))
+                let phrase = PhraseQuery::new_with_offset_and_slop(words, slop);
+                let mut found: Vec<Box<dyn Compiled>> = vec![Box::new(phrase)];
+                if place.is_document() {
+                    // `-15.375` and a date have several words, and are none.
+                    found.extend(typed::of_text(text).iter().map(|value| value.query(place)));
+                }
+                Ok(any(found))
             }
             _ => self.matching(target, text, Words::Every),
         }

@@ -59,12 +59,20 @@ pub(super) fn of_text(text: &str) -> Vec<Typed> {
     let number = text.parse::<NumericalValue>().ok().filter(is_finite);
     let truth = text.parse().ok().map(Typed::Truth);
     let moment = moment::parse(text).map(Typed::Moment);
+    let ms = text.parse().ok().and_then(ms);
     number
         .map(Typed::Number)
         .into_iter()
         .chain(truth)
-        .chain(moment)
+        .chain(moment.or(ms))
         .collect()
+}
+
+/// A whole number as a moment, where the path has those: ms since the epoch. Small ones are years
+/// to whoever writes them, and no moments.
+fn ms(number: i64) -> Option<Typed> {
+    let is_year = number.unsigned_abs() < 10_000;
+    time(number).filter(|_| !is_year).map(Typed::Moment)
 }
 
 fn is_finite(number: &NumericalValue) -> bool {
@@ -75,7 +83,10 @@ fn is_finite(number: &NumericalValue) -> bool {
 pub(super) fn of(value: &Scalar) -> Vec<Typed> {
     match value {
         Scalar::Text(text) => of_text(text),
-        Scalar::Whole(number) => vec![Typed::Number(NumericalValue::I64(*number))],
+        Scalar::Whole(number) => {
+            let own = Typed::Number(NumericalValue::I64(*number));
+            std::iter::once(own).chain(ms(*number)).collect()
+        }
         Scalar::Fraction(number) if number.is_finite() => {
             vec![Typed::Number(NumericalValue::F64(*number))]
         }
@@ -148,10 +159,25 @@ pub(super) fn ranges(
         }
     }
     if ranges.is_empty() {
-        let what = "the ends of a range are of different kinds, or true and false";
-        return Err(SearchError::Invalid(what.to_owned()));
+        return Err(SearchError::Invalid(no_range(lower, upper).to_owned()));
     }
     Ok(ranges)
+}
+
+/// What is wrong with a range that means none of the kinds.
+fn no_range(lower: &Edge, upper: &Edge) -> &'static str {
+    let values = [lower, upper].map(|edge| match edge {
+        Edge::Open => None,
+        Edge::Including(value) | Edge::Excluding(value) => Some(value),
+    });
+    let mut given = values.into_iter().flatten();
+    if given.any(|value| matches!(value, Scalar::Moment(ms) if time(*ms).is_none())) {
+        return "dates are indexed from 1677-09-22 to 2262-04-11: an end of the range is beyond";
+    }
+    match values {
+        [Some(_), Some(_)] => "the ends of a range are of different kinds, or true and false",
+        _ => "true and false have no order: no range begins or ends with them",
+    }
 }
 
 /// A value that ranges know.

@@ -2,16 +2,18 @@
 
 use serde_json::Value;
 
-use super::field::{field, scalar, text_as_value, values, weighed};
-use super::moment::{self, Rounding};
+use super::field::{field, scalar, values, weighed};
 use super::object::{Object, list, shown, texts, wrong};
 use super::query::{all_of, any_of, at_least, boosted, weighted};
+use super::range::spanned;
 use super::{MAX_PATTERN, Parsed, Scope};
 use crate::node::search::face::refusal::Refusal;
-use crate::node::search::{Edge, Field, Query, Scalar, Words};
+use crate::node::search::{Field, Query, Scalar, Words};
 
-/// Values of one `terms` or `ids` query.
-const MAX_VALUES: usize = 10_000;
+/// Values of one `terms` query: as many as the index looks for.
+const MAX_VALUES: usize = 4_000;
+/// Values of one `ids` query, each of which is several queries.
+const MAX_IDS: usize = 800;
 /// What compiling a regular expression may take.
 const REGEX_BYTES: usize = 1 << 20;
 
@@ -93,26 +95,74 @@ pub(super) fn words(operator: Option<&str>) -> Parsed<Words> {
 /// Words in a field. The index looks for `404` and `true` as values too.
 pub(super) fn in_field(field: &Field, text: String, words: Words) -> Parsed<Query> {
     let field = field.clone();
-    Ok(match field {
+    let value = Value::String(text);
+    match field {
         // Such a field has values and no words; `now` means nothing to a whole match.
-        Field::Partition | Field::Offset | Field::Timestamp | Field::Moment => Query::Terms {
-            values: values(&field, &Value::String(text), 0)?,
-            field,
-        },
-        field => Query::Match { field, text, words },
-    })
+        Field::Partition | Field::Offset | Field::Timestamp | Field::Moment => {
+            exactly(&field, &[&value], 0)
+        }
+        _ => {
+            let span = spanned(&field, &value);
+            let text = plain(value);
+            let query = Query::Match { field, text, words };
+            Ok(any_of(std::iter::once(query).chain(span).collect()))
+        }
+    }
+}
+
+fn plain(value: Value) -> String {
+    match value {
+        Value::String(text) => text,
+        other => other.to_string(),
+    }
+}
+
+/// Records with one of these values. A date means all that it names: the whole day or month.
+fn exactly(field: &Field, asked: &[&Value], now_ms: i64) -> Parsed<Query> {
+    let (mut all, mut spans) = (Vec::new(), Vec::new());
+    for value in asked {
+        let span = spanned(field, value);
+        if span.is_none() || matches!(field, Field::Path(_)) {
+            all.extend(values(field, value, now_ms)?);
+        }
+        spans.extend(span);
+    }
+    let terms = (!all.is_empty()).then(|| Query::Terms {
+        field: field.clone(),
+        values: all,
+    });
+    Ok(any_of(terms.into_iter().chain(spans).collect()))
+}
+
+/// Words beside each other in a field; of a date all that it names.
+pub(super) fn phrased(field: &Field, text: String, slop: u32) -> Parsed<Query> {
+    match field {
+        Field::Partition | Field::Offset | Field::Timestamp | Field::Moment => {
+            in_field(field, text, Words::Any)
+        }
+        Field::Whole(_) => Ok(Query::Terms {
+            values: vec![Scalar::Text(text)],
+            field: field.clone(),
+        }),
+        _ => {
+            let value = Value::String(text);
+            let span = spanned(field, &value);
+            let query = Query::Phrase {
+                field: field.clone(),
+                text: plain(value),
+                slop,
+            };
+            Ok(any_of(std::iter::once(query).chain(span).collect()))
+        }
+    }
 }
 
 /// `match_phrase`.
 pub(super) fn phrase(body: &Value) -> Parsed<Query> {
     let leaf = Leaf::read("match_phrase", body, "query", &["slop"])?;
     let slop = leaf.option(|options| options.count("slop"))?.unwrap_or(0);
-    let query = Query::Phrase {
-        field: field(leaf.name)?,
-        text: leaf.text("match_phrase")?,
-        slop: moves(slop)?,
-    };
-    leaf.boosted(query)
+    let text = leaf.text("match_phrase")?;
+    leaf.boosted(phrased(&field(leaf.name)?, text, moves(slop)?)?)
 }
 
 /// How far the words of a phrase may move.
@@ -146,7 +196,7 @@ pub(super) fn multi_match(body: &Value, scope: &mut Scope) -> Parsed<Query> {
         let (field, weight) = weighed(name)?;
         let text = text.clone();
         let query = match kind {
-            "phrase" => Query::Phrase { field, text, slop },
+            "phrase" => phrased(&field, text, slop)?,
             "best_fields" | "most_fields" => in_field(&field, text, words)?,
             other => {
                 let reason = format!("[multi_match.type] [{}] is not served", shown(other));
@@ -166,8 +216,7 @@ pub(super) fn multi_match(body: &Value, scope: &mut Scope) -> Parsed<Query> {
 pub(super) fn term(body: &Value, scope: &Scope) -> Parsed<Query> {
     let leaf = Leaf::read("term", body, "value", &[])?;
     let field = field(leaf.name)?;
-    let values = values(&field, leaf.value, scope.now_ms)?;
-    leaf.boosted(Query::Terms { field, values })
+    leaf.boosted(exactly(&field, &[leaf.value], scope.now_ms)?)
 }
 
 /// `terms`.
@@ -180,99 +229,17 @@ pub(super) fn terms(body: &Value, scope: &Scope) -> Parsed<Query> {
     let Value::Array(asked) = asked else {
         return Err(wrong("terms", "an array", asked));
     };
-    limited("terms", asked.len())?;
-    let field = field(name)?;
-    let mut all = Vec::new();
-    for value in asked {
-        all.extend(values(&field, value, scope.now_ms)?);
-    }
-    let query = if all.is_empty() {
-        Query::Nothing
-    } else {
-        Query::Terms { field, values: all }
-    };
-    boosted(query, object)
+    limited("terms", asked.len(), MAX_VALUES)?;
+    let asked: Vec<&Value> = asked.iter().collect();
+    boosted(exactly(&field(name)?, &asked, scope.now_ms)?, object)
 }
 
-fn limited(kind: &str, count: usize) -> Parsed<()> {
-    if count > MAX_VALUES {
-        let reason = format!("[{kind}] takes at most {MAX_VALUES} values");
+fn limited(kind: &str, count: usize, most: usize) -> Parsed<()> {
+    if count > most {
+        let reason = format!("[{kind}] takes at most {most} values");
         return Err(Refusal::parsing(reason));
     }
     Ok(())
-}
-
-/// `range`.
-pub(super) fn range(body: &Value, scope: &Scope) -> Parsed<Query> {
-    const KNOWN: [&str; 6] = ["gte", "gt", "lte", "lt", "boost", "format"];
-    let (name, value) = Object::open("range", body)?.single()?;
-    let object = Object::new("range", value, &KNOWN)?;
-    check_format(object.text("format")?)?;
-    let field = field(name)?;
-    let edge = |inner: &str, outer: &str, (below, beyond): (Rounding, Rounding)| match (
-        object.get(inner),
-        object.get(outer),
-    ) {
-        (None, None) => Ok(Edge::Open),
-        (Some(value), None) => bound(&field, value, scope, below).map(Edge::Including),
-        (None, Some(value)) => bound(&field, value, scope, beyond).map(Edge::Excluding),
-        _ => Err(Refusal::parsing(format!(
-            "[range] takes [{inner}] or [{outer}], not both"
-        ))),
-    };
-    // From a day on begins with its first moment, after a day with the moment after its last.
-    let lower = edge("gte", "gt", (Rounding::Down, Rounding::Up))?;
-    let upper = edge("lte", "lt", (Rounding::Up, Rounding::Down))?;
-    let query = Query::Range {
-        field: field.clone(),
-        lower,
-        upper,
-    };
-    boosted(query, object)
-}
-
-fn check_format(format: Option<&str>) -> Parsed<()> {
-    const SERVED: [&str; 5] = [
-        "strict_date_optional_time",
-        "date_optional_time",
-        "epoch_millis",
-        "yyyy-MM-dd",
-        "strict_date_time",
-    ];
-    let unserved = format.and_then(|format| {
-        let mut names = format.split("||");
-        names.find(|name| !SERVED.contains(name))
-    });
-    match unserved {
-        None => Ok(()),
-        Some(name) => Err(Refusal::parsing(format!(
-            "[range.format] [{}] is not served; served are [{}]",
-            shown(name),
-            SERVED.join(", ")
-        ))),
-    }
-}
-
-/// One end of a range.
-pub(super) fn bound(
-    field: &Field,
-    value: &Value,
-    scope: &Scope,
-    rounding: Rounding,
-) -> Parsed<Scalar> {
-    let moment = || moment::of_value(value, scope.now_ms, rounding).map(Scalar::Moment);
-    match (field, value) {
-        (Field::Timestamp | Field::Moment, _) => moment(),
-        (Field::Path(_), Value::String(text)) if moment::is_date(text) => moment(),
-        (Field::Path(_), Value::String(text)) => {
-            Ok(text_as_value(text).unwrap_or_else(|| Scalar::Text(text.clone())))
-        }
-        (Field::Path(_), _) => scalar(value),
-        _ => {
-            let mut values = values(field, value, scope.now_ms)?;
-            Ok(values.swap_remove(0))
-        }
-    }
 }
 
 fn pattern(leaf: &Leaf, kind: &str) -> Parsed<String> {
@@ -363,7 +330,7 @@ pub(super) fn there(name: &str) -> Parsed<Query> {
 pub(super) fn ids(body: &Value, scope: &mut Scope) -> Parsed<Query> {
     let object = Object::new("ids", body, &["values", "boost"])?;
     let values = list(object.required("values")?);
-    limited("ids", values.len())?;
+    limited("ids", values.len(), MAX_IDS)?;
     let mut queries = Vec::new();
     for value in values {
         scope.enter(1)?;

@@ -11,13 +11,13 @@ use serde_json::Value;
 
 use self::cursor::{Cursor, Word};
 use super::field::{field, weighed};
-use super::leaf::{self, as_indexed, bound, checked_regex, in_field, share, there, words};
-use super::moment::Rounding;
+use super::leaf::{self, as_indexed, checked_regex, in_field, phrased, share, there, words};
 use super::object::{Object, shown, texts};
 use super::query::{any_of, boosted, weighted};
+use super::range::{End, Included, between};
 use super::{Parsed, Scope};
 use crate::node::search::face::refusal::Refusal;
-use crate::node::search::{Edge, Field, Query, Scalar, Words};
+use crate::node::search::{Field, Query, Scalar, Words};
 
 /// Bytes of one query.
 const MAX_BYTES: usize = 16 << 10;
@@ -205,23 +205,7 @@ impl Reader<'_, '_> {
             Some('"') => {
                 let (text, slop) = cursor.phrase()?;
                 let slop = leaf::moves(slop)?;
-                Self::in_each(fields, |field| {
-                    let text = text.clone();
-                    Ok(match field {
-                        Field::Partition | Field::Offset | Field::Timestamp | Field::Moment => {
-                            in_field(field, text, Words::Any)?
-                        }
-                        Field::Whole(_) => Query::Terms {
-                            values: vec![Scalar::Text(text)],
-                            field: field.clone(),
-                        },
-                        _ => Query::Phrase {
-                            field: field.clone(),
-                            text,
-                            slop,
-                        },
-                    })
-                })
+                Self::in_each(fields, |field| phrased(field, text.clone(), slop))
             }
             Some('/') => {
                 let pattern = checked_regex(cursor.regex()?)?;
@@ -255,17 +239,11 @@ impl Reader<'_, '_> {
     /// `[1 TO 5]`, `{1 TO 5}` and mixed ones; `*` is open.
     fn range(&self, cursor: &mut Cursor, fields: &Fields) -> Parsed<Query> {
         let range = cursor.range()?;
-        let (lowest, highest) = (range.from.as_str(), range.to.as_str());
-        Self::in_each(fields, |field| {
-            let lower = self.lower(field, lowest, range.from_included)?;
-            let upper = self.upper(field, highest, range.to_included)?;
-            let field = field.clone();
-            Ok(Query::Range {
-                field,
-                lower,
-                upper,
-            })
-        })
+        let ends = [
+            end(&range.from, range.from_included),
+            end(&range.to, range.to_included),
+        ];
+        Self::in_each(fields, |field| between(field, ends.clone(), self.scope))
     }
 
     /// `>5`, `>=5`, `<5`, `<=5`.
@@ -280,51 +258,15 @@ impl Reader<'_, '_> {
             Included::No
         };
         let word = cursor.word().ok_or_else(|| cursor.expected("a value"))?;
-        let value = word.plain()?;
-        Self::in_each(fields, |field| {
-            let (lower, upper) = if above {
-                (self.lower(field, &value, included)?, Edge::Open)
-            } else {
-                (Edge::Open, self.upper(field, &value, included)?)
-            };
-            let field = field.clone();
-            Ok(Query::Range {
-                field,
-                lower,
-                upper,
-            })
-        })
-    }
-
-    fn lower(&self, field: &Field, text: &str, included: Included) -> Parsed<Edge> {
-        self.edge(field, text, included, [Rounding::Down, Rounding::Up])
-    }
-
-    fn upper(&self, field: &Field, text: &str, included: Included) -> Parsed<Edge> {
-        self.edge(field, text, included, [Rounding::Up, Rounding::Down])
-    }
-
-    fn edge(
-        &self,
-        field: &Field,
-        text: &str,
-        included: Included,
-        [within, beyond]: [Rounding; 2],
-    ) -> Parsed<Edge> {
-        let value = Value::String(text.to_owned());
-        Ok(match included {
-            _ if text == "*" => Edge::Open,
-            Included::Yes => Edge::Including(bound(field, &value, self.scope, within)?),
-            Included::No => Edge::Excluding(bound(field, &value, self.scope, beyond)?),
-        })
+        let end = end(&word.plain()?, included);
+        let ends = if above { [end, None] } else { [None, end] };
+        Self::in_each(fields, |field| between(field, ends.clone(), self.scope))
     }
 }
 
-/// Whether an end of a range is in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Included {
-    Yes,
-    No,
+/// One end of a range; `*` is open.
+fn end(text: &str, included: Included) -> End {
+    (text != "*").then(|| (Value::String(text.to_owned()), included))
 }
 
 fn word_query(field: &Field, word: &Word) -> Parsed<Query> {

@@ -12,6 +12,7 @@ mod moment;
 mod object;
 mod params;
 mod query;
+mod range;
 mod request;
 mod sort;
 mod source;

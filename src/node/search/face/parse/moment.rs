@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use time::{Date, Month, OffsetDateTime, Time, UtcOffset};
+use time::{Date, Month, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset};
 
 use super::Parsed;
 use super::object::{shown, wrong};
@@ -55,6 +55,15 @@ pub(super) fn of_text(text: &str, now_ms: i64, rounding: Rounding) -> Parsed<i64
             shown(text)
         ))
     })
+}
+
+/// The first and the last ms of what a text names: of a day all of it. `None` for what is no date,
+/// or is beyond what the index has moments for.
+pub(super) fn span(text: &str) -> Option<(i64, i64)> {
+    let (from, unit) = literal(text)?;
+    let span = (to_ms(from)?, to_ms(last_of(from, unit)?)?);
+    let fits = |ms: i64| ms.checked_mul(1_000_000).is_some();
+    (fits(span.0) && fits(span.1)).then_some(span)
 }
 
 /// Whether a text is meant as a date, where the field does not say so.
@@ -192,7 +201,11 @@ fn first_of(moment: OffsetDateTime, unit: Unit) -> Option<OffsetDateTime> {
 
 /// The last millisecond of the unit that begins at `first`.
 fn last_of(first: OffsetDateTime, unit: Unit) -> Option<OffsetDateTime> {
-    add(first, unit, 1)?.checked_sub(time::Duration::milliseconds(1))
+    match add(first, unit, 1) {
+        Some(next) => next.checked_sub(time::Duration::milliseconds(1)),
+        // Nothing comes after the year 9999.
+        None => Some(PrimitiveDateTime::MAX.assume_utc()),
+    }
 }
 
 /// `2026[-01[-31[T12[:30[:00[.123]]]]]][Z|+02:00]`, and how exact it is.
@@ -340,6 +353,7 @@ mod tests {
         assert_eq!(up("1970-01-01"), 86_400_000 - 1);
         assert_eq!(up("1970-01"), down("1970-02-01") - 1);
         assert_eq!(up("1970"), down("1971-01-01") - 1);
+        assert_eq!(up("9999-12-31"), 253_402_300_799_999);
         assert_eq!(up("1970-01-01T00:00:01.5Z"), 1_500);
         assert_eq!(down("1774952430500"), NOW);
         assert_eq!(down("2024-01-31||+1M"), down("2024-02-29"));

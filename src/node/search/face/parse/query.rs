@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::object::{Object, list, shown, wrong};
-use super::{Parsed, Scope, leaf, lucene};
+use super::{Parsed, Scope, leaf, lucene, range};
 use crate::node::search::Query;
 use crate::node::search::face::refusal::Refusal;
 
@@ -34,7 +34,7 @@ fn nested(value: &Value, scope: &mut Scope, depth: usize) -> Parsed<Query> {
         "multi_match" => leaf::multi_match(body, scope),
         "term" => leaf::term(body, scope),
         "terms" => leaf::terms(body, scope),
-        "range" => leaf::range(body, scope),
+        "range" => range::range(body, scope),
         "prefix" => leaf::prefix(body),
         "wildcard" => leaf::wildcard(body),
         "regexp" => leaf::regexp(body),

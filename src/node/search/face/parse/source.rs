@@ -1,6 +1,8 @@
 //! `_source`: which parts of the documents are wanted.
 
-use serde_json::{Map, Value};
+use indexmap::IndexMap;
+use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::Parsed;
 use super::object::{Object, texts, wrong};
@@ -66,15 +68,18 @@ impl SourceFilter {
         })
     }
 
-    /// What is answered of a document; `None` for none of it.
-    pub(in crate::node::search::face) fn apply(&self, source: Value) -> Option<Value> {
+    /// What is answered of a document's JSON text; `None` for none of it. What is kept is as it
+    /// was written, numbers and order too.
+    pub(in crate::node::search::face) fn apply(&self, source: String) -> Option<Box<RawValue>> {
+        let source = RawValue::from_string(source).ok()?;
         match self {
             Self::All => Some(source),
             Self::Nothing => None,
             Self::Paths { includes, excludes } => {
                 let wanted = Wanted { includes, excludes };
-                let parts = wanted.parts("", source, includes.is_empty());
-                Some(parts.unwrap_or_else(|| Value::Object(Map::new())))
+                let parts = wanted.parts("", &source, includes.is_empty());
+                let parts = parts.unwrap_or_else(|| String::from("{}"));
+                RawValue::from_string(parts).ok()
             }
         }
     }
@@ -87,35 +92,34 @@ struct Wanted<'a> {
 
 impl Wanted<'_> {
     /// The parts of a value below `path`; `included` when a pattern has taken all of it.
-    fn parts(&self, path: &str, value: Value, included: bool) -> Option<Value> {
-        match value {
-            Value::Object(fields) => {
-                let fields = fields.into_iter();
+    fn parts(&self, path: &str, value: &RawValue, included: bool) -> Option<String> {
+        let text = value.get();
+        if included && self.excludes.is_empty() {
+            return Some(text.to_owned());
+        }
+        match text.as_bytes().first() {
+            Some(b'{') => {
+                let fields: IndexMap<String, &RawValue> = serde_json::from_str(text).ok()?;
+                let fields = fields.iter();
                 let kept =
                     fields.filter_map(|(name, value)| self.field(path, name, value, included));
-                let kept: Map<String, Value> = kept.collect();
-                (included || !kept.is_empty()).then_some(Value::Object(kept))
+                let kept: Vec<String> = kept.collect();
+                (included || !kept.is_empty()).then(|| format!("{{{}}}", kept.join(",")))
             }
-            Value::Array(values) => {
-                let kept = values
-                    .into_iter()
-                    .filter_map(|value| self.parts(path, value, included));
-                let kept: Vec<Value> = kept.collect();
-                (included || !kept.is_empty()).then_some(Value::Array(kept))
+            Some(b'[') => {
+                let values: Vec<&RawValue> = serde_json::from_str(text).ok()?;
+                let values = values.into_iter();
+                let kept = values.filter_map(|value| self.parts(path, value, included));
+                let kept: Vec<String> = kept.collect();
+                (included || !kept.is_empty()).then(|| format!("[{}]", kept.join(",")))
             }
-            value => included.then_some(value),
+            _ => included.then(|| text.to_owned()),
         }
     }
 
-    fn field(
-        &self,
-        path: &str,
-        name: String,
-        value: Value,
-        included: bool,
-    ) -> Option<(String, Value)> {
+    fn field(&self, path: &str, name: &str, value: &RawValue, included: bool) -> Option<String> {
         let path = match path {
-            "" => name.clone(),
+            "" => name.to_owned(),
             path => format!("{path}.{name}"),
         };
         if self.excludes.iter().any(|pattern| fits(pattern, &path)) {
@@ -123,7 +127,7 @@ impl Wanted<'_> {
         }
         let included = included || self.includes.iter().any(|pattern| fits(pattern, &path));
         let value = self.parts(&path, value, included)?;
-        Some((name, value))
+        Some(format!("{}:{value}", Value::from(name)))
     }
 }
 
@@ -158,7 +162,30 @@ mod tests {
             "user": { "name": "ann", "id": 7, "tags": [{ "a": 1, "b": 2 }] },
             "message": "hi",
         });
-        SourceFilter::read(filter).unwrap().apply(source)
+        let parts = SourceFilter::read(filter)
+            .unwrap()
+            .apply(source.to_string());
+        parts.map(|parts| serde_json::from_str(parts.get()).unwrap())
+    }
+
+    #[test]
+    fn what_is_kept_is_as_it_was_written() {
+        let source = r#"{ "z": -943305.0469559873, "b": { "y": 1.0, "x": 1e400, "w": "\u00fc" },
+            "a": [ 123456789012345678901234567890, { "c": 1, "d": 2.50 } ] }"#;
+        let kept = |filter: &Value| {
+            let parts = SourceFilter::read(filter).unwrap().apply(source.to_owned());
+            parts.map(|parts| parts.get().to_owned()).unwrap()
+        };
+        assert_eq!(kept(&json!(true)), source);
+        assert_eq!(
+            kept(&json!({ "excludes": ["a.c", "b.w"] })),
+            r#"{"z":-943305.0469559873,"b":{"y":1.0,"x":1e400},"a":[123456789012345678901234567890,{"d":2.50}]}"#
+        );
+        assert_eq!(
+            kept(&json!(["b.y", "z"])),
+            r#"{"z":-943305.0469559873,"b":{"y":1.0}}"#
+        );
+        assert!(SourceFilter::All.apply(String::from("{")).is_none());
     }
 
     #[test]

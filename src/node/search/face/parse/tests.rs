@@ -1,5 +1,6 @@
 //! Each query of the DSL, each refusal by name, and hostile input.
 
+mod dates;
 mod hostile;
 mod requests;
 

@@ -4,7 +4,7 @@ const $ = (id) => document.getElementById(id);
 // Marks that no text of a record is likely to hold, set around matches by the node.
 const OPEN = "\ue000", CLOSE = "\ue001";
 const REFRESH_MS = 1000, BARS = 60;
-const state = { from: 0, asked: 0, topics: "", gone: false };
+const state = { from: 0, asked: 0, topics: "", gone: false, ready: false, uptime: 0 };
 
 function make(tag, attributes, ...children) {
   const element = document.createElement(tag);
@@ -18,9 +18,25 @@ function make(tag, attributes, ...children) {
 }
 const counted = (n, noun) => `${n.toLocaleString("en")} ${noun}${n === 1 ? "" : "s"}`;
 
+// A number as it was produced: 1.0, or more digits than a double has.
+class Exact {
+  constructor(source) { this.source = source; }
+  toJSON() { return JSON.rawJSON ? JSON.rawJSON(this.source) : Number(this.source); }
+}
+
+// The answer, with the numbers of its documents as they are written (where the browser tells).
+function parsed(text) {
+  const answer = JSON.parse(text);
+  if (!answer || !answer.hits || !Array.isArray(answer.hits.hits)) return answer;
+  const exact = JSON.parse(text, (name, value, context) =>
+    (typeof value === "number" && context && context.source !== undefined ? new Exact(context.source) : value));
+  answer.hits.hits.forEach((hit, index) => { hit._source = exact.hits.hits[index]._source; });
+  return answer;
+}
+
 async function fetchJson(path, options) {
   const response = await fetch(path, { cache: "no-store", ...options });
-  const body = await response.json().catch(() => null);
+  const body = await response.text().then(parsed).catch(() => null);
   if (!response.ok) {
     const error = new Error(body && body.error ? body.error.reason : `the node answered ${response.status}`);
     error.answered = true;
@@ -70,11 +86,24 @@ function showGone() {
   document.body.classList.add("stale");
 }
 
+// Whether this life of the node has had no time yet to become ready.
+function isYoung(cluster) {
+  return !state.ready && cluster.uptime_ms < 15000;
+}
+
+// What a node is that is not ready.
+function notReady(cluster) {
+  if (isYoung(cluster)) return "starting";
+  const heard = cluster.nodes.filter((node) => node.self || (node.alive && node.linked)).length;
+  return 2 * heard <= cluster.nodes.length ? "cut off" : "not ready";
+}
+
 // A shape and a word, never a colour alone.
 function nodeState(node, cluster) {
   if (node.self) {
     if (cluster.leaving) return ["◐", "warn", "leaving", ""];
-    return cluster.ready ? ["●", "good", "this node", ""] : ["◌", "warn", "starting", "away"];
+    if (cluster.ready) return ["●", "good", "this node", ""];
+    return [isYoung(cluster) ? "◌" : "✕", "warn", notReady(cluster), "away"];
   }
   if (!node.alive) return ["✕", "bad", node.hears && node.heard_ms === null ? "not seen yet" : "dead or unreachable", "dead"];
   if (!node.linked) return ["◌", "warn", "no link", "away"];
@@ -84,6 +113,9 @@ function nodeState(node, cluster) {
 
 function showCluster(cluster) {
   document.body.classList.remove("stale");
+  // A node that was started anew begins anew.
+  state.ready = cluster.ready || (state.ready && cluster.uptime_ms >= state.uptime);
+  state.uptime = cluster.uptime_ms;
   $("cluster-name").textContent = cluster.cluster;
   document.title = `${cluster.cluster} · chronik-dev`;
   $("nodes").replaceChildren(...cluster.nodes.map((node) => {
@@ -102,10 +134,9 @@ function describeState(cluster) {
   const leaderless = cluster.topics.flatMap((topic) => topic.partitions).filter((one) => one.leader === null).length;
   const heard = cluster.nodes.length - away.length;
   $("state").textContent = cluster.ready
-    ? `${heard}/${cluster.nodes.length} nodes · term ${cluster.term}` : "starting";
+    ? `${heard}/${cluster.nodes.length} nodes · term ${cluster.term}` : notReady(cluster);
   const names = away.map((node) => `node-${node.id}`).join(", ");
-  const young = away.every((node) => node.heard_ms === null) || cluster.uptime_ms < 15000;
-  if (!cluster.ready && young) banner(`Starting: waiting for ${cluster.waiting_for || "the node"}.`, true);
+  if (!cluster.ready && isYoung(cluster)) banner(`Starting: waiting for ${cluster.waiting_for || "the node"}.`, true);
   else if (2 * heard <= cluster.nodes.length) {
     banner(`node-${cluster.node} hears no majority (${names} out of reach): it may be cut off. `
       + `What others lead is missing from the results here; nothing new is acked on this side.`);
@@ -113,7 +144,7 @@ function describeState(cluster) {
     banner(`${names} ${away.length === 1 ? "is" : "are"} out of reach. `
       + (leaderless > 0 ? `${counted(leaderless, "partition")} without a leader for now.` : "The others serve every partition."));
   } else if (leaderless > 0) banner(`${counted(leaderless, "partition")} without a leader for now.`, true);
-  else if (!cluster.ready) banner(`Starting: waiting for ${cluster.waiting_for || "the node"}.`, true);
+  else if (!cluster.ready) banner(`node-${cluster.node} is not ready: waiting for ${cluster.waiting_for || "the node"}.`);
   else banner("");
 }
 
@@ -168,14 +199,18 @@ function partitionRow(topic, one) {
 
 // ---- the search ----
 
+// Records of one millisecond have an order too.
+function byTime(order) {
+  return [{ _timestamp: order }, { _offset: order }];
+}
+
 function body() {
   const query = $("query").value.trim();
   const sort = $("sort").value;
   return {
     query: query ? { query_string: { query } } : { match_all: {} },
     from: state.from, size: Number($("size").value), track_total_hits: true,
-    sort: sort === "_score" ? (query ? undefined : [{ _timestamp: "desc" }])
-      : [{ [sort.split(":")[0]]: sort.split(":")[1] }],
+    sort: sort === "_score" ? (query ? undefined : byTime("desc")) : byTime(sort.split(":")[1]),
     highlight: query ? { pre_tags: [OPEN], post_tags: [CLOSE], number_of_fragments: 0, fields: { "*": {} } } : undefined,
     aggs: { first: { min: { field: "_timestamp" } }, last: { max: { field: "_timestamp" } } },
   };
@@ -248,7 +283,7 @@ function hitCard(hit) {
   if (hit._key !== undefined) about.append(make("span", null, "key ", make("span", { class: "mono" }, hit._key)));
   if (typeof hit._score === "number") about.append(make("span", { class: "score" }, `score ${hit._score.toFixed(2)}`));
   const marks = hit.highlight || {};
-  const fields = flatten(hit._source).filter(([, value]) => value !== "");
+  const fields = flatten(hit._source);
   const only = fields.length === 1 && fields[0][0] === "message";
   const card = make("li", { class: "hit" }, about);
   if (only) {
@@ -263,10 +298,12 @@ function hitCard(hit) {
 }
 
 function flatten(value, path = "", depth = 0) {
-  if (value !== null && typeof value === "object" && !Array.isArray(value) && depth < 20) {
+  if (value instanceof Exact) return [[path, value.source]];
+  const isObject = value !== null && typeof value === "object" && !Array.isArray(value);
+  if (isObject && Object.keys(value).length > 0 && depth < 20) {
     return Object.entries(value).flatMap(([name, inner]) => flatten(inner, path ? `${path}.${name}` : name, depth + 1));
   }
-  return [[path, typeof value === "string" ? value : JSON.stringify(value)]];
+  return [[path, typeof value === "string" && value !== "" ? value : JSON.stringify(value)]];
 }
 
 // Text with marks becomes text nodes and <mark> elements; long texts are cut.

@@ -71,10 +71,41 @@ fn tombstones_and_bytes_are_found_by_key_and_offset() {
     assert_eq!(shelves.find(term(Field::Key, "gone")), [0]);
     assert_eq!(shelves.find(term(Field::Key, "bytes")), [1]);
     let documents = shelves.read(&[2, 0, 1]);
-    assert_eq!(documents[0].source, serde_json::json!({"message": ""}));
-    assert_eq!(documents[1].source, Value::Null);
+    assert_eq!(documents[0].source.as_deref(), Some(r#"{"message":""}"#));
+    assert_eq!(documents[1].source.as_deref(), Some("null"));
     assert_eq!(documents[1].key.as_deref(), Some("gone"));
-    assert!(documents[2].source["message"].is_string());
+    let bytes = documents[2].source.as_deref().unwrap();
+    assert!(bytes.starts_with(r#"{"message":""#), "{bytes}");
+}
+
+#[test]
+fn whole_texts_are_as_long_as_their_characters() {
+    let wide = "ü".repeat(200);
+    let longer = "ü".repeat(257);
+    let mut shelves = Shelves::new();
+    let value = format!(r#"{{"a":"{wide}","b":"{longer}"}}"#);
+    shelves.push_record(Some(wide.as_bytes()), Some(value.as_bytes()), &[]);
+    shelves.push_record(Some(longer.as_bytes()), None, &[]);
+    shelves.settle();
+    assert_eq!(shelves.find(term(whole("a"), wide.as_str())), [0]);
+    assert_eq!(shelves.find(term(Field::Key, wide.as_str())), [0]);
+    assert_eq!(shelves.find(term(whole("b"), longer.as_str())), [0_i64; 0]);
+    assert_eq!(shelves.find(term(Field::Key, longer.as_str())), [0_i64; 0]);
+    let there = |field| Query::Exists { field };
+    assert_eq!(shelves.find(there(path("b"))), [0]);
+    assert_eq!(shelves.find(there(Field::Key)), [0, 1]);
+}
+
+#[test]
+fn a_document_is_answered_as_it_was_produced() {
+    let own =
+        r#"{ "z": -943305.0469559873, "a": 123456789012345678901234567890, "n": 1.0, "z": 1e2 }"#;
+    let shelves = Shelves::of(&[own, &format!(" {own}\n"), "{\"a\": 1} and more"]);
+    let documents = shelves.read(&[0, 1, 2]);
+    assert_eq!(documents[0].source.as_deref(), Some(own));
+    assert_eq!(documents[1].source.as_deref(), Some(own));
+    let text = r#"{"message":"{\"a\": 1} and more"}"#;
+    assert_eq!(documents[2].source.as_deref(), Some(text));
 }
 
 #[test]
@@ -216,7 +247,7 @@ fn values_that_are_not_wanted_take_no_room() {
     for (offset, place) in all.into_iter().zip(places) {
         assert_eq!(
             (place.offset, place.timestamp, place.source),
-            (offset, 1000, Value::Null)
+            (offset, 1000, None)
         );
         assert_eq!(place.key.as_deref(), Some("k"));
         assert_eq!(place.headers, [("trace".to_owned(), Some("7".to_owned()))]);

@@ -147,6 +147,51 @@ fn ranges_are_of_numbers_moments_and_text() {
 }
 
 #[test]
+fn digits_are_found_as_numbers_and_as_moments() {
+    let shelves = Shelves::of(&[
+        r#"{"when":"2024-01-10T12:00:00Z","price":-15.375}"#,
+        r#"{"when":1704888000000,"price":15}"#,
+        r#"{"when":"2025-06-01","price":2024}"#,
+        r#"{"when":"soon"}"#,
+    ]);
+    let noon = 1_704_888_000_000;
+    let range = |lower, upper| range(path("when"), lower, upper);
+    let found = shelves.find(range(from(noon), Edge::Open));
+    assert_eq!(found, [0, 1, 2]);
+    assert_eq!(shelves.find(range(from(noon), from(noon))), [0, 1]);
+    assert_eq!(shelves.find(range(beyond(noon), Edge::Open)), [2]);
+    assert_eq!(shelves.find(range(from(noon), from(5))), [0_i64; 0]);
+    assert_eq!(shelves.find(term(path("when"), noon)), [0, 1]);
+    assert_eq!(shelves.find(term(path("price"), 2024)), [2]);
+    let phrase = |name: &str, text: &str| Query::Phrase {
+        field: path(name),
+        text: text.to_owned(),
+        slop: 0,
+    };
+    assert_eq!(shelves.find(phrase("price", "-15.375")), [0]);
+    assert_eq!(shelves.find(phrase("when", "2024-01-10T12:00:00Z")), [0]);
+    assert_eq!(
+        shelves.find(phrase("when", "2024-01-10T13:00:00+01:00")),
+        [0]
+    );
+}
+
+#[test]
+fn the_end_of_time_is_said() {
+    let shelves = shelves();
+    let far = Edge::Including(Scalar::Moment(i64::MAX / 1_000_000 + 1));
+    let words = shelves
+        .refuses(range(path("at"), far, Edge::Open))
+        .to_string();
+    assert!(words.contains("2262"), "{words}");
+    let truth = Edge::Including(Scalar::Truth(true));
+    let words = shelves
+        .refuses(range(path("ok"), truth, Edge::Open))
+        .to_string();
+    assert!(words.contains("have no order"), "{words}");
+}
+
+#[test]
 fn records_are_found_by_where_they_are() {
     let shelves = shelves();
     assert_eq!(shelves.find(term(Field::Offset, 3)), [3]);

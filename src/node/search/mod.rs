@@ -22,20 +22,19 @@ mod index;
 mod query;
 mod question;
 mod upkeep;
+mod workers;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-use tantivy::aggregation::intermediate_agg_result::IntermediateAggregationResults;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub(in crate::node) use self::answer::{
-    Document, Found, Hit, IndexStats, Kind, Mapping, SearchError,
+    Document, Found, Hit, IndexStats, Kind, Mapping, Packed, SearchError,
 };
-use self::collect::{Where, gather};
+use self::collect::{Cut, Where, conclude, gather, joined};
 use self::deadline::Deadline;
 pub(in crate::node) use self::face::{Face, serve};
 pub(in crate::node) use self::fan_out::FanOut;
@@ -44,6 +43,7 @@ use self::index::moment;
 pub(in crate::node) use self::question::{
     Edge, Field, Highlight, Order, Query, Question, Scalar, SortBy, SortKey, Source, Wanted, Words,
 };
+use self::workers::Workers;
 use super::bugs;
 use super::cluster::Cluster;
 use super::metadata::TopicImage;
@@ -53,8 +53,14 @@ use crate::spec::{GroupId, Settings, TopicId};
 
 /// Where splits are, in the data directory.
 const HOME: &str = "search";
-/// Searches and fetches that run at once; the others wait.
+/// Pieces of work for searches that run at once; the others wait.
 const AT_ONCE: usize = 2;
+/// Searches of a few hits that a node has in memory at once, from the question to the text.
+const LIGHT_AT_ONCE: usize = 8;
+/// Those with aggregations or large pages.
+const HEAVY_AT_ONCE: usize = 1;
+/// Questions with aggregations that a node's own partitions answer at once.
+const COUNTS_AT_ONCE: usize = 1;
 /// How long a search indexes what is not searched yet, before it searches what is.
 const CATCH_UP: Duration = Duration::from_millis(500);
 
@@ -68,7 +74,23 @@ struct Inner {
     cluster: Cluster,
     indexes: Mutex<HashMap<GroupId, Arc<PartitionIndex>>>,
     running: Arc<Semaphore>,
+    workers: Workers,
+    light: Arc<Semaphore>,
+    heavy: Arc<Semaphore>,
+    counting: Arc<Semaphore>,
 }
+
+/// What an answer takes of the memory, about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Heft {
+    /// A few hits.
+    Light,
+    /// Aggregations, or a large page.
+    Heavy,
+}
+
+/// Held for as long as an answer, or a part of one, is in memory.
+type Held = OwnedSemaphorePermit;
 
 impl Search {
     /// Starts the node's indexing. Its tasks are the cluster's, its work has a thread of its own.
@@ -77,6 +99,10 @@ impl Search {
             cluster: cluster.clone(),
             indexes: Mutex::default(),
             running: Arc::new(Semaphore::new(AT_ONCE)),
+            workers: Workers::new(AT_ONCE),
+            light: Arc::new(Semaphore::new(LIGHT_AT_ONCE)),
+            heavy: Arc::new(Semaphore::new(HEAVY_AT_ONCE)),
+            counting: Arc::new(Semaphore::new(COUNTS_AT_ONCE)),
         });
         cluster.tasks().spawn(upkeep::run(Arc::clone(&inner)));
         Self { inner }
@@ -113,7 +139,7 @@ impl Search {
     }
 
     /// The records at these offsets, in the order of `wanted`; without those that are not there
-    /// (any more). At most 16 MiB of them: a caller that lacks some at the end asks again.
+    /// (any more). At most 1 MiB of them: a caller that lacks some at the end asks again.
     pub(in crate::node) async fn fetch(
         &self,
         group: GroupId,
@@ -123,6 +149,29 @@ impl Search {
         let below = committed(&partition).ok_or(SearchError::NotLeader)?;
         let until = Instant::now() + FETCH_WITHIN;
         let work = move || fetch::fetch(partition.raft().log(), below, &wanted);
+        self.inner.blocking(until, work).await
+    }
+
+    /// Waits until one more search may be in memory.
+    async fn hold(&self, heft: Heft, until: Instant) -> Result<Held, SearchError> {
+        let room = match heft {
+            Heft::Light => &self.inner.light,
+            Heft::Heavy => &self.inner.heavy,
+        };
+        turn(room, until).await
+    }
+
+    /// Waits until one more question with aggregations may be answered from this node's index.
+    async fn hold_counts(&self, until: Instant) -> Result<Held, SearchError> {
+        turn(&self.inner.counting, until).await
+    }
+
+    /// Does what grows with an answer where it keeps nobody waiting.
+    async fn work<T: Send + 'static>(
+        &self,
+        until: Instant,
+        work: impl FnOnce() -> Result<T, SearchError> + Send + 'static,
+    ) -> Result<T, SearchError> {
         self.inner.blocking(until, work).await
     }
 
@@ -156,14 +205,6 @@ impl Search {
 /// How long a fetch waits for its turn.
 const FETCH_WITHIN: Duration = Duration::from_secs(10);
 
-/// The aggregations of all partitions together, in Elasticsearch's shape, for what was `asked`.
-pub(in crate::node) fn conclude(
-    parts: Vec<IntermediateAggregationResults>,
-    asked: &Value,
-) -> Result<Value, SearchError> {
-    collect::conclude(parts, asked)
-}
-
 /// Up to where a partition can be searched; `None` when this node does not lead it.
 fn committed(partition: &Partition) -> Option<i64> {
     match partition.serving() {
@@ -184,10 +225,11 @@ fn found(
         log_start: index.log_start(),
     };
     let gathered = gather(&place, question, deadline)?;
+    let packed = gathered.aggregations.as_ref().map(Packed::of);
     Ok(Found {
         total: gathered.total,
         hits: gathered.hits,
-        aggregations: gathered.aggregations,
+        aggregations: packed.transpose()?,
         kinds: gathered.kinds,
         indexed_to: index.indexed_to(below),
         high_watermark: below,
@@ -277,17 +319,18 @@ impl Inner {
         until: Instant,
         work: impl FnOnce() -> Result<T, SearchError> + Send + 'static,
     ) -> Result<T, SearchError> {
-        let turn = Arc::clone(&self.running).acquire_owned();
-        let turn = tokio::time::timeout_at(until.into(), turn).await;
-        let turn = turn
-            .map_err(|_| SearchError::TimedOut)?
-            .map_err(|error| SearchError::Failed(error.to_string()))?;
-        let done = tokio::task::spawn_blocking(move || {
+        let turn = turn(&self.running, until).await?;
+        let work = move || {
             // Who asked may be gone, the work is not.
             let _turn = turn;
             work()
-        });
-        let done = done.await;
-        done.unwrap_or_else(|error| Err(SearchError::Failed(format!("the search failed: {error}"))))
+        };
+        self.workers.run(work).await
     }
+}
+
+async fn turn(of: &Arc<Semaphore>, until: Instant) -> Result<Held, SearchError> {
+    let turn = tokio::time::timeout_at(until.into(), Arc::clone(of).acquire_owned()).await;
+    turn.map_err(|_| SearchError::TimedOut)?
+        .map_err(|error| SearchError::Failed(error.to_string()))
 }

@@ -7,6 +7,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::parse::shown;
@@ -95,18 +96,52 @@ impl Asked {
         answer: Result<(StatusCode, Value), Refusal>,
     ) -> Response {
         let (status, value) = answer.unwrap_or_else(|refusal| (refusal.status, refusal.body()));
-        let text = if self.is_pretty() {
-            format!("{value:#}\n")
-        } else {
-            value.to_string()
-        };
+        match self.style().write(&value) {
+            Ok(text) => self.text(status, text),
+            Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+        }
+    }
+
+    /// An answer that is text already.
+    pub(super) fn answer_with_text(&self, answer: Result<String, Refusal>) -> Response {
+        match answer {
+            Ok(text) => self.text(StatusCode::OK, text),
+            Err(refusal) => self.answer(Err(refusal)),
+        }
+    }
+
+    fn text(&self, status: StatusCode, text: String) -> Response {
         let media = [(header::CONTENT_TYPE, self.media.clone())];
         (status, media, text).into_response()
     }
 
-    fn is_pretty(&self) -> bool {
+    /// How the answer is written.
+    pub(super) fn style(&self) -> Style {
         let mut params = form_urlencoded::parse(self.line.as_bytes());
-        params.any(|(key, value)| key == "pretty" && value != "false")
+        if params.any(|(key, value)| key == "pretty" && value != "false") {
+            Style::Pretty
+        } else {
+            Style::Compact
+        }
+    }
+}
+
+/// How JSON is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Style {
+    /// For programs.
+    Compact,
+    /// For people, with a line break at the end.
+    Pretty,
+}
+
+impl Style {
+    /// Writes it.
+    pub(super) fn write<T: Serialize>(self, value: &T) -> serde_json::Result<String> {
+        match self {
+            Self::Compact => serde_json::to_string(value),
+            Self::Pretty => serde_json::to_string_pretty(value).map(|text| text + "\n"),
+        }
     }
 }
 

@@ -3,12 +3,13 @@
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::asked::{Asked, json};
+use super::asked::{Asked, Style, json};
 use super::parse::{Object, Params, TOPICS, search_params, search_request, shown, texts};
 use super::refusal::Refusal;
-use super::search::answer;
+use super::search::{Sought, answer};
+use super::topics::Leniency;
 use super::{Face, now_ms, took};
 
 /// Searches of one request.
@@ -17,13 +18,15 @@ const MOST: usize = 100;
 const AT_ONCE: usize = 4;
 /// All of them together take no longer.
 const DEADLINE: Duration = Duration::from_secs(10);
+/// Bytes of all answers together.
+const MOST_BYTES: usize = 16 << 20;
 
 /// `GET|POST /{topics}/_msearch`.
 pub(super) async fn many(
     face: &Face,
     names: Option<&str>,
     asked: &Asked,
-) -> Result<Value, Refusal> {
+) -> Result<String, Refusal> {
     const KNOWN: [&str; 5] = [
         "max_concurrent_searches",
         "max_concurrent_shard_requests",
@@ -36,22 +39,39 @@ pub(super) async fn many(
     let plain = params.flag("rest_total_hits_as_int", false)?;
     let searches = pairs(asked.body())?;
     let until = begun + DEADLINE;
+    let style = asked.style();
     let answers = searches.into_iter().map(|(head, body)| async move {
-        let answer = one(face, names, (head, body, plain), until).await;
-        told(answer)
+        let sought = (names, style, plain);
+        one(face, sought, (head, body), until).await
     });
-    let answers: Vec<Value> = stream::iter(answers).buffered(AT_ONCE).collect().await;
-    Ok(json!({ "took": took(begun), "responses": answers }))
+    let mut answers = stream::iter(answers).buffered(AT_ONCE);
+    let mut texts = String::new();
+    while let Some(answer) = answers.next().await {
+        let answer = fits(answer, texts.len());
+        let text = match answer {
+            Ok(text) => text,
+            Err(refusal) => refusal.body().to_string(),
+        };
+        if !texts.is_empty() {
+            texts.push(',');
+        }
+        texts.push_str(&text);
+    }
+    let took = took(begun);
+    Ok(format!("{{\"took\":{took},\"responses\":[{texts}]}}"))
 }
 
-fn told(answer: Result<Value, Refusal>) -> Value {
-    match answer {
-        Ok(mut answer) => {
-            answer["status"] = json!(200);
-            answer
+/// The answers of one request are in memory together.
+fn fits(answer: Result<String, Refusal>, before: usize) -> Result<String, Refusal> {
+    answer.and_then(|text| {
+        if before + text.len() <= MOST_BYTES {
+            return Ok(text);
         }
-        Err(refusal) => refusal.body(),
-    }
+        Err(Refusal::argument(format!(
+            "the answers of this request are larger than {} MiB together",
+            MOST_BYTES >> 20
+        )))
+    })
 }
 
 /// The lines, two by two.
@@ -76,16 +96,21 @@ fn pairs(body: &[u8]) -> Result<Vec<(Value, Value)>, Refusal> {
 
 async fn one(
     face: &Face,
-    names: Option<&str>,
-    (head, body, plain): (Value, Value, bool),
+    (names, style, plain): (Option<&str>, Style, bool),
+    (head, body): (Value, Value),
     until: Instant,
-) -> Result<Value, Refusal> {
+) -> Result<String, Refusal> {
     let (own, params) = place(&head)?;
-    let names = own.as_deref().or(names);
     let mut request = search_request(&body, &params, now_ms())?;
     request.plain_total = plain;
     let until = until.min(Instant::now() + request.deadline);
-    answer(face, names, (request, &params), until).await
+    let sought = Sought {
+        names: own.as_deref().or(names),
+        leniency: Leniency::of(&params)?,
+        style,
+        status: Some(200),
+    };
+    answer(face, sought, request, until).await
 }
 
 /// The topics that a head names, and the parameters that stand in it.
@@ -124,6 +149,8 @@ fn place(head: &Value) -> Result<(Option<String>, Params), Refusal> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

@@ -119,10 +119,11 @@ impl FanOut {
     /// Does what grows with an answer where it keeps nobody waiting.
     pub(super) async fn work<T: Send + 'static>(
         &self,
+        heft: Heft,
         until: Instant,
         work: impl FnOnce() -> Result<T, SearchError> + Send + 'static,
     ) -> Result<T, SearchError> {
-        self.search.work(until, work).await
+        self.search.work(heft, until, work).await
     }
 
     /// Asks a question of each shard.
@@ -338,7 +339,8 @@ impl FanOut {
             Ok(answer) if answer.len() <= SMALL => message::decode(&answer),
             Ok(answer) => {
                 let until = Instant::now() + ask.within;
-                let decoded = self.work(until, move || Ok(message::decode(&answer)));
+                let decode = move || Ok(message::decode(&answer));
+                let decoded = self.work(Heft::Light, until, decode);
                 decoded.await.map_err(|error| error.to_string())?
             }
             Err(LinkError::Refused(_, words)) => Err(words),

@@ -41,7 +41,8 @@ pub(in crate::node) use self::fan_out::FanOut;
 use self::index::PartitionIndex;
 use self::index::moment;
 pub(in crate::node) use self::question::{
-    Edge, Field, Highlight, Order, Query, Question, Scalar, SortBy, SortKey, Source, Wanted, Words,
+    Edge, Field, Heft, Highlight, Order, Query, Question, Scalar, SortBy, SortKey, Source, Wanted,
+    Words,
 };
 use self::workers::Workers;
 use super::bugs;
@@ -53,11 +54,12 @@ use crate::spec::{GroupId, Settings, TopicId};
 
 /// Where splits are, in the data directory.
 const HOME: &str = "search";
-/// Pieces of work for searches that run at once; the others wait.
+/// Pieces of work for searches of a few hits that run at once; the others wait.
 const AT_ONCE: usize = 2;
 /// Searches of a few hits that a node has in memory at once, from the question to the text.
 const LIGHT_AT_ONCE: usize = 8;
-/// Those with aggregations or large pages.
+/// Those with aggregations or large pages, and their pieces of work: one thread has it all, since
+/// an allocator keeps for each thread what the largest piece of work took.
 const HEAVY_AT_ONCE: usize = 1;
 /// Questions with aggregations that a node's own partitions answer at once.
 const COUNTS_AT_ONCE: usize = 1;
@@ -73,20 +75,28 @@ pub(in crate::node) struct Search {
 struct Inner {
     cluster: Cluster,
     indexes: Mutex<HashMap<GroupId, Arc<PartitionIndex>>>,
-    running: Arc<Semaphore>,
-    workers: Workers,
-    light: Arc<Semaphore>,
-    heavy: Arc<Semaphore>,
+    light: Lane,
+    heavy: Lane,
     counting: Arc<Semaphore>,
 }
 
-/// What an answer takes of the memory, about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Heft {
-    /// A few hits.
-    Light,
-    /// Aggregations, or a large page.
-    Heavy,
+/// Searches of one heft.
+struct Lane {
+    /// Those that are in memory.
+    held: Arc<Semaphore>,
+    /// Their work.
+    running: Arc<Semaphore>,
+    workers: Workers,
+}
+
+impl Lane {
+    fn new(held: usize, running: usize) -> Self {
+        Self {
+            held: Arc::new(Semaphore::new(held)),
+            running: Arc::new(Semaphore::new(running)),
+            workers: Workers::new(running),
+        }
+    }
 }
 
 /// Held for as long as an answer, or a part of one, is in memory.
@@ -98,10 +108,8 @@ impl Search {
         let inner = Arc::new(Inner {
             cluster: cluster.clone(),
             indexes: Mutex::default(),
-            running: Arc::new(Semaphore::new(AT_ONCE)),
-            workers: Workers::new(AT_ONCE),
-            light: Arc::new(Semaphore::new(LIGHT_AT_ONCE)),
-            heavy: Arc::new(Semaphore::new(HEAVY_AT_ONCE)),
+            light: Lane::new(LIGHT_AT_ONCE, AT_ONCE),
+            heavy: Lane::new(HEAVY_AT_ONCE, HEAVY_AT_ONCE),
             counting: Arc::new(Semaphore::new(COUNTS_AT_ONCE)),
         });
         cluster.tasks().spawn(upkeep::run(Arc::clone(&inner)));
@@ -118,7 +126,7 @@ impl Search {
     ) -> Result<Found, SearchError> {
         let (partition, index) = self.inner.led(group)?;
         let below = committed(&partition).ok_or(SearchError::NotLeader)?;
-        let deadline = Deadline::at(until);
+        let (deadline, heft) = (Deadline::at(until), question.heft());
         let catch_up = until.min(Instant::now() + CATCH_UP);
         let turn = tokio::time::timeout_at(catch_up.into(), index.turn()).await;
         let work = move || {
@@ -135,7 +143,7 @@ impl Search {
             }
             found
         };
-        self.inner.blocking(until, work).await
+        self.inner.blocking(heft, until, work).await
     }
 
     /// The records at these offsets, in the order of `wanted`; without those that are not there
@@ -149,16 +157,12 @@ impl Search {
         let below = committed(&partition).ok_or(SearchError::NotLeader)?;
         let until = Instant::now() + FETCH_WITHIN;
         let work = move || fetch::fetch(partition.raft().log(), below, &wanted);
-        self.inner.blocking(until, work).await
+        self.inner.blocking(Heft::Light, until, work).await
     }
 
     /// Waits until one more search may be in memory.
     async fn hold(&self, heft: Heft, until: Instant) -> Result<Held, SearchError> {
-        let room = match heft {
-            Heft::Light => &self.inner.light,
-            Heft::Heavy => &self.inner.heavy,
-        };
-        turn(room, until).await
+        turn(&self.inner.lane(heft).held, until).await
     }
 
     /// Waits until one more question with aggregations may be answered from this node's index.
@@ -169,10 +173,11 @@ impl Search {
     /// Does what grows with an answer where it keeps nobody waiting.
     async fn work<T: Send + 'static>(
         &self,
+        heft: Heft,
         until: Instant,
         work: impl FnOnce() -> Result<T, SearchError> + Send + 'static,
     ) -> Result<T, SearchError> {
-        self.inner.blocking(until, work).await
+        self.inner.blocking(heft, until, work).await
     }
 
     /// The kinds of value that were seen in a partition; empty where it is not led here.
@@ -313,19 +318,28 @@ impl Inner {
         led
     }
 
+    fn lane(&self, heft: Heft) -> &Lane {
+        match heft {
+            Heft::Light => &self.light,
+            Heft::Heavy => &self.heavy,
+        }
+    }
+
     /// Runs what blocks, when it is its turn.
     async fn blocking<T: Send + 'static>(
         &self,
+        heft: Heft,
         until: Instant,
         work: impl FnOnce() -> Result<T, SearchError> + Send + 'static,
     ) -> Result<T, SearchError> {
-        let turn = turn(&self.running, until).await?;
+        let lane = self.lane(heft);
+        let turn = turn(&lane.running, until).await?;
         let work = move || {
             // Who asked may be gone, the work is not.
             let _turn = turn;
             work()
         };
-        self.workers.run(work).await
+        lane.workers.run(work).await
     }
 }
 

@@ -17,7 +17,7 @@ use super::topics::{Leniency, resolve, shards};
 use super::{Face, now_ms, took};
 use crate::node::search::answer::note;
 use crate::node::search::fan_out::{Page, Parts, Placed, Shard, merged};
-use crate::node::search::{Found, Heft, Mapping, SearchError, Wanted, conclude};
+use crate::node::search::{Found, Mapping, SearchError, Wanted, conclude};
 
 /// A count takes no longer.
 const COUNT_DEADLINE: Duration = Duration::from_secs(10);
@@ -25,8 +25,6 @@ const COUNT_DEADLINE: Duration = Duration::from_secs(10);
 const FETCH_TIME: Duration = Duration::from_secs(2);
 /// An answer that is there is written in this time, or not at all.
 const WRITE_TIME: Duration = Duration::from_secs(10);
-/// Hits up to which a page is a light one.
-const FEW: usize = 100;
 
 /// `GET|POST /{topics}/_search`; the answer is JSON already.
 pub(super) async fn search(
@@ -70,7 +68,7 @@ pub(super) async fn answer(
     let begun = Instant::now();
     let topics = resolve(face, sought.names, sought.leniency)?;
     let shards = shards(&topics);
-    let held = face.fan.hold(heft(&request), until).await;
+    let held = face.fan.hold(request.question.heft(), until).await;
     let _held = held.map_err(|_| Refusal::busy())?;
     let parts = face.fan.find(&shards, &request.question, until).await;
     let mut failures = Failures::default();
@@ -90,6 +88,7 @@ pub(super) async fn answer(
         shards: failures.shards(&shards),
         status: sought.status,
     };
+    let heft = request.question.heft();
     let write = move || {
         let hits = hits::hits(
             &shards,
@@ -105,16 +104,11 @@ pub(super) async fn answer(
             sought.style,
         )
     };
-    let written = face.fan.work(Instant::now() + WRITE_TIME, write).await;
+    let written = face
+        .fan
+        .work(heft, Instant::now() + WRITE_TIME, write)
+        .await;
     written.map_err(|error| hits::refusal(&error))
-}
-
-fn heft(request: &SearchRequest) -> Heft {
-    if request.question.aggregations.is_some() || request.question.top > FEW {
-        Heft::Heavy
-    } else {
-        Heft::Light
-    }
 }
 
 /// What is known of an answer before its hits.
@@ -141,7 +135,7 @@ async fn merged_by(
     request: &Arc<SearchRequest>,
     until: Instant,
 ) -> Result<Merged, Refusal> {
-    let request = Arc::clone(request);
+    let (request, heft) = (Arc::clone(request), request.question.heft());
     let merge = move || {
         Ok(Merged {
             counted: counted(&mut found, &request)?,
@@ -149,7 +143,7 @@ async fn merged_by(
             found,
         })
     };
-    let merged = face.fan.work(until, merge).await;
+    let merged = face.fan.work(heft, until, merge).await;
     merged.map_err(|error| hits::refusal(&error))
 }
 

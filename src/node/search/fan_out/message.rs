@@ -14,8 +14,8 @@ use serde_json::Value;
 
 use super::order::trim;
 use crate::node::search::{
-    Cut, Document, Found, Held, IndexStats, Mapping, Packed, Question, Search, SearchError, Wanted,
-    joined,
+    Cut, Document, Found, Heft, Held, IndexStats, Mapping, Packed, Question, Search, SearchError,
+    Wanted, joined,
 };
 use crate::spec::GroupId;
 
@@ -200,7 +200,9 @@ async fn joint(
     }
     let parts = all.into_iter().chain(more).collect();
     let asked = asked.clone();
-    search.work(until, move || joined(parts, &asked, cut)).await
+    search
+        .work(Heft::Heavy, until, move || joined(parts, &asked, cut))
+        .await
 }
 
 /// The parts without the hits that cannot be among the best of them together.
@@ -225,7 +227,7 @@ async fn trimmed(
         trim(found.collect(), &question);
         Ok(parts)
     };
-    search.work(until, work).await
+    search.work(Heft::Light, until, work).await
 }
 
 impl Answered {
@@ -238,7 +240,7 @@ impl Answered {
         if self.is_small() {
             return encode(&self.parts);
         }
-        let encoded = search.work(until, move || Ok(self.capped()));
+        let encoded = search.work(Heft::Light, until, move || Ok(self.capped()));
         encoded.await.map_err(|error| error.to_string())?
     }
 

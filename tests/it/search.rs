@@ -151,7 +151,7 @@ async fn asked_of_one_node(addr: SocketAddr) {
 async fn counted_by_one_node(addr: SocketAddr, path: &str) {
     let counted = json!({ "size": 0, "aggs": { "by": {
         "terms": { "field": "status.keyword" }, "aggs": { "most": { "max": { "field": "amount" } } },
-    } } });
+    }, "users": { "cardinality": { "field": "user.name.keyword" } } } });
     let (status, answer) = post(addr, path, &counted).await.unwrap();
     assert_eq!(status, 200, "{answer}");
     let buckets = answer["aggregations"]["by"]["buckets"].as_array().unwrap();
@@ -169,6 +169,9 @@ async fn counted_by_one_node(addr: SocketAddr, path: &str) {
     let expected = [("failed", 8.0), ("paid", 9.0)];
     let expected = expected.map(|(key, most)| format!("{:?}", (json!(key), json!(15), Some(most))));
     assert_eq!(told, BTreeSet::from(expected), "{answer}");
+    // A whole number, not 3.0.
+    let users = &answer["aggregations"]["users"]["value"];
+    assert_eq!(*users, json!(PARTITIONS), "{answer}");
 }
 
 async fn told_by_one_node(addr: SocketAddr) {
@@ -375,6 +378,7 @@ const WRONG: &str = r#"
 /orders/_search?wat=1 | {} | 400 | illegal_argument_exception
 /orders/_search | {"size": 10001} | 400 | illegal_argument_exception
 /orders/_search | {"query": {"regexp": {"user.name": "(a{1000}){1000}"}}} | 400 | parsing_exception
+/orders/_search | {"aggs": {"a": {"histogram": {"field": "amount", "interval": 0.00001}}}} | 400 | too_many_buckets_exception
 /orders/_update/1 | {} | 400 | illegal_argument_exception
 "#;
 
@@ -408,6 +412,45 @@ async fn refused(addr: SocketAddr) {
     if let Ok((status, answer)) = post(addr, "/orders/_search", &large).await {
         assert_eq!(status, 413, "{answer}");
     }
+}
+
+/// What would take all of a node's memory is refused, and does not keep a record waiting.
+#[tokio::test]
+async fn giant_aggregations_are_refused_while_records_go_on() {
+    let cluster = orders().await;
+    let addr = cluster.search(NODES[0]);
+    all_found(addr).await;
+    let leader = cluster.kafka(cluster.leader(TOPIC, 0).await);
+    let giant = json!({ "size": 0, "aggs": { "a": {
+        "histogram": { "field": "amount", "interval": 0.0001 },
+        "aggs": { "b": { "histogram": { "field": "amount", "interval": 0.001 } } },
+    }, "t": { "terms": { "field": "user.name.keyword", "size": 10_000 } } } });
+    let path = format!("/{TOPIC}/_search");
+    let giants = async {
+        for _ in 0..10 {
+            let (status, answer) = post(addr, &path, &giant).await.unwrap();
+            assert_eq!(status, 400, "{answer}");
+            let kind = &answer["error"]["type"];
+            assert_eq!(kind, "too_many_buckets_exception", "{answer}");
+        }
+    };
+    let records = async {
+        for n in EACH..EACH + 50 {
+            let value = json!({ "amount": n }).to_string();
+            let appended = produce::one(leader, (TOPIC, 0), value.as_bytes(), SOON).await;
+            assert_eq!(appended, Ok(n));
+        }
+    };
+    tokio::join!(giants, records);
+    let many = json!({ "index": TOPIC }).to_string() + "\n" + &giant.to_string() + "\n";
+    let good = many.clone() + "{}\n{\"size\":0}\n";
+    let answer = http::post(addr, &format!("/{TOPIC}/_msearch"), good.into(), SOON * 3).await;
+    let (status, body) = answer.unwrap();
+    let answer: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(answer["responses"][0]["status"], 400, "{answer}");
+    assert_eq!(answer["responses"][1]["status"], 200, "{answer}");
+    cluster.nobody_panicked();
 }
 
 /// Foreign pages and half a request.

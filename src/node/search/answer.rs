@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tantivy::aggregation::intermediate_agg_result::IntermediateAggregationResults;
 
 use super::question::Scalar;
@@ -14,14 +14,45 @@ pub(in crate::node) struct Found {
     pub(in crate::node) total: u64,
     /// The best hits in the question's order, at most its `top`.
     pub(in crate::node) hits: Vec<Hit>,
-    /// The partition's part of the aggregations.
-    pub(in crate::node) aggregations: Option<IntermediateAggregationResults>,
+    /// The partition's part of the aggregations. What crosses the link has those of all of a
+    /// node's partitions in one of them.
+    pub(in crate::node) aggregations: Option<Packed>,
     /// The kinds of value in the aggregations' fields: numbers, moments, or (as text) both.
     pub(in crate::node) kinds: Mapping,
     /// Records below are searched.
     pub(in crate::node) indexed_to: i64,
     /// Records below are committed: what is between is not found yet.
     pub(in crate::node) high_watermark: i64,
+}
+
+/// A part of the aggregations between two pieces of work: as buckets it would take ten times
+/// the memory, or more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::node) struct Packed(Vec<u8>);
+
+impl Packed {
+    /// Packs.
+    pub(super) fn of(part: &IntermediateAggregationResults) -> Result<Self, SearchError> {
+        let packed = rmp_serde::to_vec(part).map(Self);
+        packed.map_err(|error| SearchError::Failed(error.to_string()))
+    }
+
+    /// The reverse of [`Self::of`].
+    pub(super) fn open(self) -> Result<IntermediateAggregationResults, SearchError> {
+        rmp_serde::from_slice(&self.0).map_err(|error| SearchError::Failed(error.to_string()))
+    }
+}
+
+impl Serialize for Packed {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Packed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Vec::deserialize(deserializer).map(Self)
+    }
 }
 
 /// One record that was found.
@@ -120,6 +151,9 @@ pub(in crate::node) enum SearchError {
     /// The query would take too much; in words, with the limit.
     #[error("{0}")]
     TooMuch(String),
+    /// The aggregations have more buckets than one answer may; in words, with the limit.
+    #[error("{0}")]
+    TooManyBuckets(String),
     /// The deadline passed.
     #[error("the search took longer than its deadline")]
     TimedOut,

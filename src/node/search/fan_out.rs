@@ -16,8 +16,10 @@ use bytes::Bytes;
 use futures::future::{BoxFuture, join_all};
 use futures::{FutureExt, StreamExt, stream};
 
-use self::message::{Ask, Part, What};
-use super::{Document, Found, IndexStats, Mapping, Question, Search, SearchError, Wanted};
+use self::message::{Ask, Beside, Part, What};
+use super::{
+    Document, Found, Heft, Held, IndexStats, Mapping, Question, Search, SearchError, Wanted,
+};
 use crate::node::cluster::{Cluster, Questions};
 use crate::node::link::{Lane, LinkError, Service};
 use crate::node::metadata::TopicImage;
@@ -31,6 +33,10 @@ const LEADER_WAIT: Duration = Duration::from_millis(500);
 pub(super) const PAGE_BYTES: usize = 16 << 20;
 /// Partitions that are asked for documents at one time.
 const FETCHES: usize = 4;
+/// Answers up to this are decoded at once.
+const SMALL: usize = 16 << 10;
+/// An answer that is there is written in this time, or not at all.
+const WRITE_WITHIN: Duration = Duration::from_secs(10);
 
 /// One partition of a topic.
 #[derive(Debug, Clone)]
@@ -103,6 +109,21 @@ impl FanOut {
     /// The cluster as this node sees it.
     pub(super) fn cluster(&self) -> &Cluster {
         &self.cluster
+    }
+
+    /// Waits until one more search may be in memory.
+    pub(super) async fn hold(&self, heft: Heft, until: Instant) -> Result<Held, SearchError> {
+        self.search.hold(heft, until).await
+    }
+
+    /// Does what grows with an answer where it keeps nobody waiting.
+    pub(super) async fn work<T: Send + 'static>(
+        &self,
+        heft: Heft,
+        until: Instant,
+        work: impl FnOnce() -> Result<T, SearchError> + Send + 'static,
+    ) -> Result<T, SearchError> {
+        self.search.work(heft, until, work).await
     }
 
     /// Asks a question of each shard.
@@ -215,7 +236,7 @@ impl FanOut {
 
     /// Asks each shard's leader, and for those that did not answer whoever leads next.
     async fn ask(&self, shards: &[Shard], what: What, until: Instant) -> Parts<Part> {
-        let mut parts = self.round(shards, &what, until).await;
+        let mut parts = self.round(shards, &what, until, Beside::Nobody).await;
         let again: Vec<usize> = (0..parts.len())
             .filter(|index| parts[*index].as_ref().is_err_and(Missing::may_pass))
             .collect();
@@ -225,7 +246,7 @@ impl FanOut {
         let shards: Vec<Shard> = again.iter().map(|index| shards[*index].clone()).collect();
         self.led(&shards, until.min(Instant::now() + LEADER_WAIT))
             .await;
-        let second = self.round(&shards, &what, until).await;
+        let second = self.round(&shards, &what, until, Beside::Others).await;
         for (index, part) in again.into_iter().zip(second) {
             parts[index] = part;
         }
@@ -256,7 +277,14 @@ impl FanOut {
         (!cut_off).then_some(leader)
     }
 
-    async fn round(&self, shards: &[Shard], what: &What, until: Instant) -> Parts<Part> {
+    /// Asks the leaders of now; `beside` is who has a part when one of them leads all the shards.
+    async fn round(
+        &self,
+        shards: &[Shard],
+        what: &What,
+        until: Instant,
+        beside: Beside,
+    ) -> Parts<Part> {
         let mut parts: Parts<Part> = shards.iter().map(|_| Err(Missing::NoLeader)).collect();
         let mut by_leader: BTreeMap<NodeId, Vec<usize>> = BTreeMap::new();
         for (index, shard) in shards.iter().enumerate() {
@@ -264,9 +292,17 @@ impl FanOut {
                 by_leader.entry(leader).or_default().push(index);
             }
         }
+        let is_alone = by_leader.values().any(|led| led.len() == shards.len());
+        let beside = if is_alone { beside } else { Beside::Others };
         let calls = by_leader.into_iter().map(|(leader, indexes)| async move {
             let asked: Vec<Shard> = indexes.iter().map(|index| shards[*index].clone()).collect();
-            let answers = self.ask_node(leader, &asked, what, until).await;
+            let ask = Ask {
+                groups: asked.iter().map(Shard::group).collect(),
+                what: what.clone(),
+                within: until.saturating_duration_since(Instant::now()),
+                beside,
+            };
+            let answers = self.ask_node(leader, &asked, ask).await;
             (indexes, answers)
         });
         for (indexes, answers) in join_all(calls).await {
@@ -277,21 +313,9 @@ impl FanOut {
         parts
     }
 
-    async fn ask_node(
-        &self,
-        node: NodeId,
-        shards: &[Shard],
-        what: &What,
-        until: Instant,
-    ) -> Parts<Part> {
-        let ask = Ask {
-            groups: shards.iter().map(Shard::group).collect(),
-            what: what.clone(),
-            within: until.saturating_duration_since(Instant::now()),
-        };
+    async fn ask_node(&self, node: NodeId, shards: &[Shard], ask: Ask) -> Parts<Part> {
         let answer = if node == self.cluster.spec().node {
-            let answers = ask.answered_by(&self.search).await;
-            Ok(answers)
+            Ok(ask.answered_by(&self.search).await.parts)
         } else {
             tokio::select! {
                 answer = self.call(node, &ask) => answer,
@@ -326,7 +350,13 @@ impl FanOut {
             ask.within,
         );
         match answer.await {
-            Ok(answer) => message::decode(&answer),
+            Ok(answer) if answer.len() <= SMALL => message::decode(&answer),
+            Ok(answer) => {
+                let until = Instant::now() + ask.within;
+                let decode = move || Ok(message::decode(&answer));
+                let decoded = self.work(Heft::Light, until, decode);
+                decoded.await.map_err(|error| error.to_string())?
+            }
             Err(LinkError::Refused(_, words)) => Err(words),
             Err(error) => Err(error.to_string()),
         }
@@ -377,7 +407,9 @@ impl Questions for Search {
         let search = self.clone();
         async move {
             let ask: Ask = message::decode(&payload)?;
-            message::encode(&ask.answered_by(&search).await)
+            let answered = ask.answered_by(&search).await;
+            let until = Instant::now() + WRITE_WITHIN;
+            answered.encoded(&search, until).await
         }
         .boxed()
     }

@@ -14,8 +14,9 @@ use crate::protocol::records::{Batches, Record, Records};
 
 /// Records of one request.
 const MOST_RECORDS: usize = 10_000;
-/// Bytes of an answer after which no further record is read.
-const MOST_BYTES: usize = 16 << 20;
+/// Bytes of an answer after which no further record is read: who wants more asks again, so that
+/// no message between nodes is large.
+const MOST_BYTES: usize = 1 << 20;
 
 /// The wanted records that are committed and still there, in the order of `wanted`; without the
 /// last ones when the answer is full.

@@ -22,6 +22,7 @@ mod index;
 mod query;
 mod question;
 mod upkeep;
+mod workers;
 mod young;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -29,22 +30,22 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-use tantivy::aggregation::intermediate_agg_result::IntermediateAggregationResults;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub(in crate::node) use self::answer::{
-    Document, Found, Hit, IndexStats, Kind, Mapping, SearchError,
+    Document, Found, Hit, IndexStats, Kind, Mapping, Packed, SearchError,
 };
-use self::collect::{Where, gather};
+use self::collect::{Cut, Where, conclude, gather, joined};
 use self::deadline::Deadline;
 pub(in crate::node) use self::face::{Face, serve};
 pub(in crate::node) use self::fan_out::FanOut;
 use self::index::PartitionIndex;
 use self::index::moment;
 pub(in crate::node) use self::question::{
-    Edge, Field, Highlight, Order, Query, Question, Scalar, SortBy, SortKey, Source, Wanted, Words,
+    Edge, Field, Heft, Highlight, Order, Query, Question, Scalar, SortBy, SortKey, Source, Wanted,
+    Words,
 };
+use self::workers::Workers;
 use super::bugs;
 use super::cluster::Cluster;
 use super::metadata::TopicImage;
@@ -54,8 +55,15 @@ use crate::spec::{GroupId, Settings, TopicId};
 
 /// Where splits are, in the data directory.
 const HOME: &str = "search";
-/// Searches and fetches that run at once; the others wait.
+/// Pieces of work for searches of a few hits that run at once; the others wait.
 const AT_ONCE: usize = 2;
+/// Searches of a few hits that a node has in memory at once, from the question to the text.
+const LIGHT_AT_ONCE: usize = 8;
+/// Those with aggregations or large pages, and their pieces of work: one thread has it all, since
+/// an allocator keeps for each thread what the largest piece of work took.
+const HEAVY_AT_ONCE: usize = 1;
+/// Questions with aggregations that a node's own partitions answer at once.
+const COUNTS_AT_ONCE: usize = 1;
 /// How long a search indexes what is not searched yet, before it searches what is.
 const CATCH_UP: Duration = Duration::from_millis(500);
 
@@ -68,8 +76,32 @@ pub(in crate::node) struct Search {
 struct Inner {
     cluster: Cluster,
     indexes: Mutex<HashMap<GroupId, Arc<PartitionIndex>>>,
-    running: Arc<Semaphore>,
+    light: Lane,
+    heavy: Lane,
+    counting: Arc<Semaphore>,
 }
+
+/// Searches of one heft.
+struct Lane {
+    /// Those that are in memory.
+    held: Arc<Semaphore>,
+    /// Their work.
+    running: Arc<Semaphore>,
+    workers: Workers,
+}
+
+impl Lane {
+    fn new(held: usize, running: usize) -> Self {
+        Self {
+            held: Arc::new(Semaphore::new(held)),
+            running: Arc::new(Semaphore::new(running)),
+            workers: Workers::new(running),
+        }
+    }
+}
+
+/// Held for as long as an answer, or a part of one, is in memory.
+type Held = OwnedSemaphorePermit;
 
 impl Search {
     /// Starts the node's indexing. Its tasks are the cluster's, its work has a thread of its own.
@@ -77,7 +109,9 @@ impl Search {
         let inner = Arc::new(Inner {
             cluster: cluster.clone(),
             indexes: Mutex::default(),
-            running: Arc::new(Semaphore::new(AT_ONCE)),
+            light: Lane::new(LIGHT_AT_ONCE, AT_ONCE),
+            heavy: Lane::new(HEAVY_AT_ONCE, HEAVY_AT_ONCE),
+            counting: Arc::new(Semaphore::new(COUNTS_AT_ONCE)),
         });
         cluster.tasks().spawn(upkeep::run(Arc::clone(&inner)));
         Self { inner }
@@ -93,7 +127,7 @@ impl Search {
     ) -> Result<Found, SearchError> {
         let (partition, index) = self.inner.led(group)?;
         let below = committed(&partition).ok_or(SearchError::NotLeader)?;
-        let deadline = Deadline::at(until);
+        let (deadline, heft) = (Deadline::at(until), question.heft());
         let catch_up = until.min(Instant::now() + CATCH_UP);
         let turn = tokio::time::timeout_at(catch_up.into(), index.turn()).await;
         let work = move || {
@@ -110,11 +144,11 @@ impl Search {
             }
             found
         };
-        self.inner.blocking(until, work).await
+        self.inner.blocking(heft, until, work).await
     }
 
     /// The records at these offsets, in the order of `wanted`; without those that are not there
-    /// (any more). At most 16 MiB of them: a caller that lacks some at the end asks again.
+    /// (any more). At most 1 MiB of them: a caller that lacks some at the end asks again.
     pub(in crate::node) async fn fetch(
         &self,
         group: GroupId,
@@ -124,7 +158,27 @@ impl Search {
         let below = committed(&partition).ok_or(SearchError::NotLeader)?;
         let until = Instant::now() + FETCH_WITHIN;
         let work = move || fetch::fetch(partition.raft().log(), below, &wanted);
-        self.inner.blocking(until, work).await
+        self.inner.blocking(Heft::Light, until, work).await
+    }
+
+    /// Waits until one more search may be in memory.
+    async fn hold(&self, heft: Heft, until: Instant) -> Result<Held, SearchError> {
+        turn(&self.inner.lane(heft).held, until).await
+    }
+
+    /// Waits until one more question with aggregations may be answered from this node's index.
+    async fn hold_counts(&self, until: Instant) -> Result<Held, SearchError> {
+        turn(&self.inner.counting, until).await
+    }
+
+    /// Does what grows with an answer where it keeps nobody waiting.
+    async fn work<T: Send + 'static>(
+        &self,
+        heft: Heft,
+        until: Instant,
+        work: impl FnOnce() -> Result<T, SearchError> + Send + 'static,
+    ) -> Result<T, SearchError> {
+        self.inner.blocking(heft, until, work).await
     }
 
     /// The kinds of value that were seen in a partition; empty where it is not led here.
@@ -157,14 +211,6 @@ impl Search {
 /// How long a fetch waits for its turn.
 const FETCH_WITHIN: Duration = Duration::from_secs(10);
 
-/// The aggregations of all partitions together, in Elasticsearch's shape, for what was `asked`.
-pub(in crate::node) fn conclude(
-    parts: Vec<IntermediateAggregationResults>,
-    asked: &Value,
-) -> Result<Value, SearchError> {
-    collect::conclude(parts, asked)
-}
-
 /// Up to where a partition can be searched; `None` when this node does not lead it.
 fn committed(partition: &Partition) -> Option<i64> {
     match partition.serving() {
@@ -185,10 +231,11 @@ fn found(
         log_start: index.log_start(),
     };
     let gathered = gather(&place, question, deadline)?;
+    let packed = gathered.aggregations.as_ref().map(Packed::of);
     Ok(Found {
         total: gathered.total,
         hits: gathered.hits,
-        aggregations: gathered.aggregations,
+        aggregations: packed.transpose()?,
         kinds: gathered.kinds,
         indexed_to: index.indexed_to(below),
         high_watermark: below,
@@ -276,23 +323,33 @@ impl Inner {
         led
     }
 
+    fn lane(&self, heft: Heft) -> &Lane {
+        match heft {
+            Heft::Light => &self.light,
+            Heft::Heavy => &self.heavy,
+        }
+    }
+
     /// Runs what blocks, when it is its turn.
     async fn blocking<T: Send + 'static>(
         &self,
+        heft: Heft,
         until: Instant,
         work: impl FnOnce() -> Result<T, SearchError> + Send + 'static,
     ) -> Result<T, SearchError> {
-        let turn = Arc::clone(&self.running).acquire_owned();
-        let turn = tokio::time::timeout_at(until.into(), turn).await;
-        let turn = turn
-            .map_err(|_| SearchError::TimedOut)?
-            .map_err(|error| SearchError::Failed(error.to_string()))?;
-        let done = tokio::task::spawn_blocking(move || {
+        let lane = self.lane(heft);
+        let turn = turn(&lane.running, until).await?;
+        let work = move || {
             // Who asked may be gone, the work is not.
             let _turn = turn;
             work()
-        });
-        let done = done.await;
-        done.unwrap_or_else(|error| Err(SearchError::Failed(format!("the search failed: {error}"))))
+        };
+        lane.workers.run(work).await
     }
+}
+
+async fn turn(of: &Arc<Semaphore>, until: Instant) -> Result<Held, SearchError> {
+    let turn = tokio::time::timeout_at(until.into(), Arc::clone(of).acquire_owned()).await;
+    turn.map_err(|_| SearchError::TimedOut)?
+        .map_err(|error| SearchError::Failed(error.to_string()))
 }

@@ -18,6 +18,29 @@ pub(in crate::node) struct Question {
     pub(in crate::node) aggregations: Option<Value>,
 }
 
+/// What an answer takes of the memory, about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::node) enum Heft {
+    /// A few hits.
+    Light,
+    /// Aggregations, or a large page.
+    Heavy,
+}
+
+/// Hits up to which a page is a light one.
+const FEW: usize = 100;
+
+impl Question {
+    /// What its answer takes.
+    pub(in crate::node) fn heft(&self) -> Heft {
+        if self.aggregations.is_some() || self.top > FEW {
+            Heft::Heavy
+        } else {
+            Heft::Light
+        }
+    }
+}
+
 /// Which records are meant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(in crate::node) enum Query {

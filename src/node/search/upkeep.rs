@@ -17,6 +17,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::Inner;
 use super::index::{IndexError, PartitionIndex, split, subdirectories};
+use super::workers::yield_to_others;
 use crate::node::partition::Partition;
 use crate::spec::TopicId;
 
@@ -24,9 +25,6 @@ use crate::spec::TopicId;
 const TICK: Duration = Duration::from_secs(1);
 /// Bytes of splits in memory, of the whole node; what is more goes to disk.
 const YOUNG_BYTES: u64 = 24 << 20;
-/// Lower than that of all that acks wait for; the greatest is 19.
-#[cfg(target_os = "linux")]
-const NICENESS: i32 = 10;
 
 /// A partition and its index.
 type Led = (Arc<Partition>, Arc<PartitionIndex>);
@@ -154,14 +152,3 @@ fn complain(partition: &Partition, error: &IndexError) {
     let (topic, index) = (partition.topic(), partition.index());
     tracing::warn!(topic, partition = index, %error, "indexing pauses");
 }
-
-/// Indexing is never in the way of what is acked: on Linux a thread has a priority of its own.
-#[cfg(target_os = "linux")]
-fn yield_to_others() {
-    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
-        tracing::warn!(%error, "indexing keeps its priority");
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn yield_to_others() {}

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{CATCH_UP, Search, committed};
+use super::{CATCH_UP, Heft, Search, committed};
 use crate::spec::GroupId;
 
 impl Search {
@@ -23,7 +23,7 @@ impl Search {
             index.catch_up(&mut turn, below, until);
             Ok(())
         };
-        if let Err(error) = self.inner.blocking(until, work).await {
+        if let Err(error) = self.inner.blocking(Heft::Light, until, work).await {
             tracing::debug!(%group, %error, "what is young is not counted");
         }
     }

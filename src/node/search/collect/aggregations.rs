@@ -6,37 +6,111 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 use tantivy::aggregation::agg_req::Aggregations;
-use tantivy::aggregation::intermediate_agg_result::IntermediateAggregationResults;
+use tantivy::aggregation::agg_result::AggregationResults;
+use tantivy::aggregation::intermediate_agg_result::{IntermediateAggregationResults, PruneMode};
 use tantivy::aggregation::{
     AggContextParams, AggregationError, AggregationLimitsGuard, AggregationSegmentCollector,
 };
+use tantivy::collector::SegmentCollector;
 use tantivy::columnar::ColumnType;
 use tantivy::{SegmentReader, TantivyError};
 
-use crate::node::search::answer::{Kind, Mapping, SearchError, note};
+use super::buckets::{MOST, ROOM, weight, widened};
+use crate::node::search::answer::{Kind, Mapping, Packed, SearchError, note};
 use crate::node::search::index::schema::tokenizers;
 use crate::node::search::query::{self, Target};
 use crate::node::search::question::Field;
 
-/// Bytes of memory that the aggregations of one question may take in a partition.
-const MEMORY: u64 = 32 << 20;
+/// Bytes of memory that the aggregations of one question may take in a split.
+const MEMORY: u64 = 16 << 20;
 /// Buckets of one answer, as Elasticsearch's `search.max_buckets`.
 const BUCKETS: u32 = 65_535;
 /// Aggregations within each other.
 const DEEPEST: usize = 16;
 
+/// Where lists of terms are cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::node::search) enum Cut {
+    /// Where the room ends.
+    Room,
+    /// At what a node tells, since others tell of the same terms.
+    Told,
+    /// At what is asked for: nobody else has a part.
+    Asked,
+}
+
+/// A request as it is read: as it was asked, and with lists as long as there is room.
+struct Request {
+    asked: Aggregations,
+    wide: Aggregations,
+}
+
 /// The aggregations of one question.
 pub(super) struct Asked {
-    request: Aggregations,
+    request: Request,
     /// The fields that a request names.
     fields: BTreeSet<String>,
     context: AggContextParams,
 }
 
+impl Request {
+    fn read(asked: &Value) -> Result<Self, SearchError> {
+        let asked = renamed(asked, DEEPEST)?;
+        Ok(Self {
+            wide: parse(widened(&asked, ROOM))?,
+            asked: parse(asked)?,
+        })
+    }
+
+    /// Joins a part to those that were before.
+    fn join(
+        &self,
+        all: &mut Option<IntermediateAggregationResults>,
+        part: IntermediateAggregationResults,
+    ) -> Result<(), SearchError> {
+        if let Some(foreign) = part.keys().find(|name| !self.asked.contains_key(*name)) {
+            let what = format!("a partition answers with the aggregation {foreign:?}");
+            return Err(SearchError::Failed(what));
+        }
+        match all {
+            None => *all = Some(part),
+            Some(all) => all.merge_fruits(part).map_err(|error| failed(&error))?,
+        }
+        all.as_mut().map_or(Ok(()), |all| self.fit(all))
+    }
+
+    /// Cuts what has no room; what still has none is refused.
+    fn fit(&self, all: &mut IntermediateAggregationResults) -> Result<(), SearchError> {
+        if weight(all) <= ROOM {
+            return Ok(());
+        }
+        self.cut(all, Cut::Room)?;
+        let bytes = weight(all);
+        if bytes > MOST {
+            let what = format!(
+                "the aggregations take {} MiB, more than {}: take a smaller [size], or fewer levels",
+                bytes >> 20,
+                MOST >> 20
+            );
+            return Err(SearchError::TooManyBuckets(what));
+        }
+        Ok(())
+    }
+
+    fn cut(&self, all: &mut IntermediateAggregationResults, at: Cut) -> Result<(), SearchError> {
+        let cut = match at {
+            Cut::Room => all.prune_intermediate_results(&self.wide, PruneMode::Intermediate),
+            Cut::Told => all.prune_intermediate_results(&self.asked, PruneMode::Intermediate),
+            Cut::Asked => all.prune_intermediate_results(&self.asked, PruneMode::Final),
+        };
+        cut.map_err(|error| failed(&error))
+    }
+}
+
 impl Asked {
     /// Reads them.
     pub(super) fn new(asked: &Value) -> Result<Self, SearchError> {
-        let request = parse(asked)?;
+        let request = Request::read(asked)?;
         let mut fields = BTreeSet::new();
         note_fields(asked, &mut fields);
         let limits = AggregationLimitsGuard::new(Some(MEMORY), Some(BUCKETS));
@@ -47,13 +121,23 @@ impl Asked {
         })
     }
 
+    /// Joins what a split has to what others have.
+    pub(super) fn join(
+        &self,
+        all: &mut Option<IntermediateAggregationResults>,
+        split: AggregationSegmentCollector,
+    ) -> Result<(), SearchError> {
+        let part = split.harvest().map_err(|error| failed(&error))?;
+        self.request.join(all, part)
+    }
+
     /// What collects them from a segment.
     pub(super) fn collector(
         &self,
         segment: &SegmentReader,
     ) -> Result<AggregationSegmentCollector, SearchError> {
         AggregationSegmentCollector::from_agg_req_and_reader(
-            &self.request,
+            &self.request.wide,
             segment,
             0,
             &self.context,
@@ -93,33 +177,58 @@ fn note_fields(asked: &Value, fields: &mut BTreeSet<String>) {
     }
 }
 
-/// The aggregations of all partitions together, in Elasticsearch's shape, for what was `asked`.
-pub(in crate::node::search) fn conclude(
-    parts: Vec<IntermediateAggregationResults>,
+/// Parts of the aggregations that were `asked` for as one part; `None` of none.
+pub(in crate::node::search) fn joined(
+    parts: Vec<Packed>,
     asked: &Value,
-) -> Result<Value, SearchError> {
-    let request = parse(asked)?;
-    let mut all = IntermediateAggregationResults::default();
+    cut: Cut,
+) -> Result<Option<Packed>, SearchError> {
+    let all = opened(parts, &Request::read(asked)?, cut)?;
+    all.as_ref().map(Packed::of).transpose()
+}
+
+/// One part after the other, so that two are in memory as buckets, not all.
+fn opened(
+    parts: Vec<Packed>,
+    request: &Request,
+    cut: Cut,
+) -> Result<Option<IntermediateAggregationResults>, SearchError> {
+    let mut all = None;
     for part in parts {
-        if let Some(foreign) = part.keys().find(|name| !request.contains_key(*name)) {
-            let what = format!("a partition answers with the aggregation {foreign:?}");
-            return Err(SearchError::Failed(what));
-        }
-        all.merge_fruits(part).map_err(|error| failed(&error))?;
+        request.join(&mut all, part.open()?)?;
     }
+    if let Some(all) = &mut all {
+        request.cut(all, cut)?;
+    }
+    Ok(all)
+}
+
+/// The aggregations of all partitions together, for what was `asked`.
+pub(in crate::node::search) fn conclude(
+    parts: Vec<Packed>,
+    asked: &Value,
+) -> Result<AggregationResults, SearchError> {
+    let request = Request::read(asked)?;
+    // What is cut now need not become buckets of an answer first.
+    let all = opened(parts, &request, Cut::Asked)?.unwrap_or_default();
     let limits = AggregationLimitsGuard::new(Some(MEMORY), Some(BUCKETS));
-    let all = all.into_final_result(request, limits);
-    let all = all.map_err(|error| failed(&error))?;
-    serde_json::to_value(all).map_err(|error| SearchError::Failed(error.to_string()))
+    all.into_final_result(request.asked, limits)
+        .map_err(|error| failed(&error))
 }
 
 /// What tantivy says is wrong with aggregations.
 pub(super) fn failed(error: &TantivyError) -> SearchError {
     use AggregationError::{BucketLimitExceeded, MemoryExceeded};
     match error {
-        TantivyError::AggregationError(
-            limit @ (BucketLimitExceeded { .. } | MemoryExceeded { .. }),
-        ) => SearchError::TooMuch(limit.to_string()),
+        TantivyError::AggregationError(BucketLimitExceeded { limit, current }) => {
+            SearchError::TooManyBuckets(format!(
+                "Trying to create too many buckets. Must be less than or equal to: [{limit}] but \
+                 was [{current}]"
+            ))
+        }
+        TantivyError::AggregationError(limit @ MemoryExceeded { .. }) => {
+            SearchError::TooManyBuckets(limit.to_string())
+        }
         TantivyError::AggregationError(other) => SearchError::Invalid(other.to_string()),
         TantivyError::InvalidArgument(what) | TantivyError::SchemaError(what) => {
             SearchError::Invalid(what.clone())
@@ -128,8 +237,7 @@ pub(super) fn failed(error: &TantivyError) -> SearchError {
     }
 }
 
-fn parse(asked: &Value) -> Result<Aggregations, SearchError> {
-    let asked = renamed(asked, DEEPEST)?;
+fn parse(asked: Value) -> Result<Aggregations, SearchError> {
     serde_json::from_value(asked)
         .map_err(|error| SearchError::Invalid(format!("the aggregations: {error}")))
 }

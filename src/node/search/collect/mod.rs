@@ -2,6 +2,7 @@
 
 mod aggregations;
 mod best;
+mod buckets;
 mod keys;
 mod shape;
 
@@ -22,7 +23,7 @@ use super::index::split::Split;
 use super::query::{Compiler, failed};
 use super::question::{Order, Question, SortKey};
 
-pub(super) use self::aggregations::conclude;
+pub(super) use self::aggregations::{Cut, conclude, joined};
 use tantivy::aggregation::intermediate_agg_result::IntermediateAggregationResults;
 
 /// The best hits that one question may ask for.
@@ -297,13 +298,8 @@ impl Run<'_> {
         let sort = &self.question.sort;
         self.gathered.hits.sort_by(|a, b| keys::compare(sort, a, b));
         self.gathered.hits.truncate(self.question.top);
-        if let Some(aggregations) = aggregations {
-            let part = aggregations
-                .harvest()
-                .map_err(|error| aggregations::failed(&error))?;
-            let all = self.gathered.aggregations.get_or_insert_default();
-            all.merge_fruits(part)
-                .map_err(|error| aggregations::failed(&error))?;
+        if let (Some(asked), Some(split)) = (&self.asked, aggregations) {
+            asked.join(&mut self.gathered.aggregations, split)?;
         }
         Ok(())
     }

@@ -106,22 +106,53 @@ impl Asked {
         self.written(refusal.status, &refusal.body())
     }
 
+    /// An answer that is text already.
+    pub(super) fn answer_with_text(&self, answer: Result<String, Refusal>) -> Response {
+        match answer {
+            Ok(text) => self.text(StatusCode::OK, text),
+            Err(refusal) => self.refuse(&refusal),
+        }
+    }
+
     fn written(&self, status: StatusCode, value: &impl Serialize) -> Response {
-        let text = if self.is_pretty() {
-            serde_json::to_string_pretty(value).map(|text| text + "\n")
-        } else {
-            serde_json::to_string(value)
-        };
-        let media = [(header::CONTENT_TYPE, self.media.clone())];
-        match text {
-            Ok(text) => (status, media, text).into_response(),
+        match self.style().write(value) {
+            Ok(text) => self.text(status, text),
             Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
         }
     }
 
-    fn is_pretty(&self) -> bool {
+    fn text(&self, status: StatusCode, text: String) -> Response {
+        let media = [(header::CONTENT_TYPE, self.media.clone())];
+        (status, media, text).into_response()
+    }
+
+    /// How the answer is written.
+    pub(super) fn style(&self) -> Style {
         let mut params = form_urlencoded::parse(self.line.as_bytes());
-        params.any(|(key, value)| key == "pretty" && value != "false")
+        if params.any(|(key, value)| key == "pretty" && value != "false") {
+            Style::Pretty
+        } else {
+            Style::Compact
+        }
+    }
+}
+
+/// How JSON is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Style {
+    /// For programs.
+    Compact,
+    /// For people, with a line break at the end.
+    Pretty,
+}
+
+impl Style {
+    /// Writes it.
+    pub(super) fn write<T: Serialize>(self, value: &T) -> serde_json::Result<String> {
+        match self {
+            Self::Compact => serde_json::to_string(value),
+            Self::Pretty => serde_json::to_string_pretty(value).map(|text| text + "\n"),
+        }
     }
 }
 

@@ -3,15 +3,13 @@
 use std::time::{Duration, Instant};
 
 use futures::{StreamExt, stream};
-use serde::Serialize;
 use serde_json::Value;
-#[cfg(test)]
-use serde_json::json;
 
-use super::asked::{Asked, json};
+use super::asked::{Asked, Style, json};
 use super::parse::{Object, Params, TOPICS, search_params, search_request, shown, texts};
 use super::refusal::Refusal;
-use super::search::{Answer, answer};
+use super::search::{Sought, answer};
+use super::topics::Leniency;
 use super::{Face, now_ms, took};
 
 /// Searches of one request.
@@ -20,28 +18,15 @@ const MOST: usize = 100;
 const AT_ONCE: usize = 4;
 /// All of them together take no longer.
 const DEADLINE: Duration = Duration::from_secs(10);
-
-/// The answers in the order of the searches.
-#[derive(Debug, Serialize)]
-pub(super) struct Answers {
-    took: u64,
-    responses: Vec<Told>,
-}
-
-/// One search's answer, or why there is none.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-enum Told {
-    Answer(Box<Answer>),
-    Refusal(Value),
-}
+/// Bytes of all answers together.
+const MOST_BYTES: usize = 16 << 20;
 
 /// `GET|POST /{topics}/_msearch`.
 pub(super) async fn many(
     face: &Face,
     names: Option<&str>,
     asked: &Asked,
-) -> Result<Answers, Refusal> {
+) -> Result<String, Refusal> {
     const KNOWN: [&str; 5] = [
         "max_concurrent_searches",
         "max_concurrent_shard_requests",
@@ -54,25 +39,39 @@ pub(super) async fn many(
     let plain = params.flag("rest_total_hits_as_int", false)?;
     let searches = pairs(asked.body())?;
     let until = begun + DEADLINE;
+    let style = asked.style();
     let answers = searches.into_iter().map(|(head, body)| async move {
-        let answer = one(face, names, (head, body, plain), until).await;
-        told(answer)
+        let sought = (names, style, plain);
+        one(face, sought, (head, body), until).await
     });
-    let responses = stream::iter(answers).buffered(AT_ONCE).collect().await;
-    Ok(Answers {
-        took: took(begun),
-        responses,
-    })
+    let mut answers = stream::iter(answers).buffered(AT_ONCE);
+    let mut texts = String::new();
+    while let Some(answer) = answers.next().await {
+        let answer = fits(answer, texts.len());
+        let text = match answer {
+            Ok(text) => text,
+            Err(refusal) => refusal.body().to_string(),
+        };
+        if !texts.is_empty() {
+            texts.push(',');
+        }
+        texts.push_str(&text);
+    }
+    let took = took(begun);
+    Ok(format!("{{\"took\":{took},\"responses\":[{texts}]}}"))
 }
 
-fn told(answer: Result<Answer, Refusal>) -> Told {
-    match answer {
-        Ok(mut answer) => {
-            answer.status = Some(200);
-            Told::Answer(Box::new(answer))
+/// The answers of one request are in memory together.
+fn fits(answer: Result<String, Refusal>, before: usize) -> Result<String, Refusal> {
+    answer.and_then(|text| {
+        if before + text.len() <= MOST_BYTES {
+            return Ok(text);
         }
-        Err(refusal) => Told::Refusal(refusal.body()),
-    }
+        Err(Refusal::argument(format!(
+            "the answers of this request are larger than {} MiB together",
+            MOST_BYTES >> 20
+        )))
+    })
 }
 
 /// The lines, two by two.
@@ -97,16 +96,21 @@ fn pairs(body: &[u8]) -> Result<Vec<(Value, Value)>, Refusal> {
 
 async fn one(
     face: &Face,
-    names: Option<&str>,
-    (head, body, plain): (Value, Value, bool),
+    (names, style, plain): (Option<&str>, Style, bool),
+    (head, body): (Value, Value),
     until: Instant,
-) -> Result<Answer, Refusal> {
+) -> Result<String, Refusal> {
     let (own, params) = place(&head)?;
-    let names = own.as_deref().or(names);
     let mut request = search_request(&body, &params, now_ms())?;
     request.plain_total = plain;
     let until = until.min(Instant::now() + request.deadline);
-    answer(face, names, (request, &params), until).await
+    let sought = Sought {
+        names: own.as_deref().or(names),
+        leniency: Leniency::of(&params)?,
+        style,
+        status: Some(200),
+    };
+    answer(face, sought, request, until).await
 }
 
 /// The topics that a head names, and the parameters that stand in it.
@@ -145,6 +149,8 @@ fn place(head: &Value) -> Result<(Option<String>, Params), Refusal> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

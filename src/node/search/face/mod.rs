@@ -153,7 +153,7 @@ async fn root(State(face): State<Face>, asked: Asked) -> Response {
 
 async fn search(State(face): State<Face>, names: Names, asked: Asked) -> Response {
     let answer = search::search(&face, name(&names), &asked).await;
-    asked.answer(answer)
+    asked.answer_with_text(answer)
 }
 
 async fn count(State(face): State<Face>, names: Names, asked: Asked) -> Response {
@@ -163,7 +163,7 @@ async fn count(State(face): State<Face>, names: Names, asked: Asked) -> Response
 
 async fn many(State(face): State<Face>, names: Names, asked: Asked) -> Response {
     let answer = many::many(&face, name(&names), &asked).await;
-    asked.answer(answer)
+    asked.answer_with_text(answer)
 }
 
 async fn document(

@@ -61,6 +61,15 @@ impl Refusal {
         }
     }
 
+    /// As many searches as a node holds at once are under way, and none ended in time.
+    pub(super) fn busy() -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "es_rejected_execution_exception",
+            "other searches took all the time of this one: ask again later",
+        )
+    }
+
     /// The body is larger than is taken.
     pub(super) fn too_large(limit: usize) -> Self {
         let reason = format!("the body is larger than {limit} bytes");
@@ -96,6 +105,7 @@ pub(super) fn of_partition(error: &SearchError) -> (StatusCode, &'static str) {
     match error {
         SearchError::Invalid(_) => (StatusCode::BAD_REQUEST, "query_shard_exception"),
         SearchError::TooMuch(_) => (StatusCode::BAD_REQUEST, "too_complex_exception"),
+        SearchError::TooManyBuckets(_) => (StatusCode::BAD_REQUEST, "too_many_buckets_exception"),
         SearchError::NotSearchable => (StatusCode::BAD_REQUEST, "illegal_argument_exception"),
         SearchError::TimedOut => (StatusCode::GATEWAY_TIMEOUT, "timeout_exception"),
         SearchError::NotLeader => (

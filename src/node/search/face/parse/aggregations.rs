@@ -159,7 +159,7 @@ fn terms(object: Object, out: &mut Map<String, Value>) -> Parsed<()> {
         .max(size * 3 / 2 + 10);
     out.remove("shard_size");
     out.insert(String::from("size"), json!(size));
-    // Each partition tells more than is asked for, so that the sum names the right ones.
+    // Each node tells more than is asked for, so that the sum names the right ones.
     out.insert(
         String::from("segment_size"),
         json!(shard.min(MAX_BUCKETS * 2)),

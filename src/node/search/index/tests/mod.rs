@@ -1,5 +1,6 @@
 //! Real indexes over real logs, in directories of the tests' own.
 
+mod counts;
 mod levels;
 mod odd;
 mod queries;

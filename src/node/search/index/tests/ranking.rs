@@ -6,7 +6,6 @@ use serde_json::json;
 
 use super::*;
 use crate::node::search::answer::Kind;
-use crate::node::search::collect::conclude;
 use crate::node::search::question::{Edge, Order, SortBy, SortKey};
 
 fn by(key: SortKey, order: Order) -> SortBy {
@@ -257,85 +256,4 @@ fn a_document_says_when_it_was() {
         kind("paid", Kind::Date),
     ];
     assert_eq!(kinds, Mapping::from(expected));
-}
-
-#[test]
-fn aggregations_are_joined_over_splits_and_partitions() {
-    let mut shelves = Shelves::of(&[r#"{"level":"warn","ms":10}"#, r#"{"level":"info","ms":20}"#]);
-    shelves.push(&[r#"{"level":"warn","ms":40}"#, "no level"]);
-    shelves.settle();
-    let asked = json!({
-        "levels": {"terms": {"field": "level.keyword"}, "aggs": {"ms": {"avg": {"field": "ms"}}}},
-        "places": {"max": {"field": "_offset"}},
-        "times": {"date_histogram": {"field": "@timestamp", "fixed_interval": "1s"}},
-    });
-    let part = || {
-        let question = Question {
-            aggregations: Some(asked.clone()),
-            top: 0,
-            ..question(Query::All)
-        };
-        shelves.ask(&question).unwrap().aggregations.unwrap()
-    };
-    let all = conclude(vec![part(), part()], &asked).unwrap();
-    let buckets = &all["levels"]["buckets"];
-    assert_eq!(buckets[0]["key"], "warn");
-    assert_eq!(buckets[0]["doc_count"], 4);
-    assert_eq!(buckets[0]["ms"]["value"], 25.0);
-    assert_eq!(buckets[1]["doc_count"], 2);
-    assert_eq!(all["places"]["value"], 3.0);
-    assert_eq!(all["times"]["buckets"][0]["doc_count"], 8);
-    let none = conclude(Vec::new(), &asked).unwrap();
-    assert_eq!(none["levels"]["buckets"], json!([]));
-    let wrong = conclude(vec![part()], &json!({"other": {"max": {"field": "ms"}}}));
-    assert!(matches!(wrong, Err(SearchError::Failed(_))));
-}
-
-/// As the request for weeks is brought into the index's shape.
-#[test]
-fn weeks_of_seven_days_from_the_fourth_begin_on_monday() {
-    let shelves = Shelves::of(&[
-        r#"{"at":"2026-11-22T23:59:59Z"}"#,
-        r#"{"at":"2026-11-23T00:00:00Z"}"#,
-        r#"{"at":"2026-11-29T23:59:59Z"}"#,
-    ]);
-    shelves.settle();
-    let weeks = json!({ "field": "at", "fixed_interval": "7d", "offset": "4d" });
-    let asked = json!({ "weeks": { "date_histogram": weeks } });
-    let question = Question {
-        aggregations: Some(asked.clone()),
-        top: 0,
-        ..question(Query::All)
-    };
-    let part = shelves.ask(&question).unwrap().aggregations.unwrap();
-    let all = conclude(vec![part], &asked).unwrap();
-    let buckets = all["weeks"]["buckets"].as_array().unwrap();
-    let told = |n: usize| (&buckets[n]["key_as_string"], &buckets[n]["doc_count"]);
-    assert_eq!(told(0), (&json!("2026-11-16T00:00:00Z"), &json!(1)));
-    assert_eq!(told(1), (&json!("2026-11-23T00:00:00Z"), &json!(2)));
-}
-
-#[test]
-fn wrong_and_huge_aggregations_are_refused() {
-    let mut shelves = Shelves::new();
-    shelves.push_many(70_000);
-    shelves.settle();
-    let ask = |asked: Value| {
-        let question = Question {
-            aggregations: Some(asked.clone()),
-            top: 0,
-            ..question(Query::All)
-        };
-        let part = shelves.ask(&question)?.aggregations.unwrap();
-        conclude(vec![part], &asked)
-    };
-    let wrong = ask(json!({"a": {"no_such": {"field": "n"}}}));
-    assert!(matches!(wrong, Err(SearchError::Invalid(_))), "{wrong:?}");
-    let many = ask(json!({"a": {"histogram": {"field": "n", "interval": 1}}}));
-    assert!(matches!(many, Err(SearchError::TooMuch(_))), "{many:?}");
-    let mut deep = json!({"a": {"max": {"field": "n"}}});
-    for _ in 0..20 {
-        deep = json!({"a": {"terms": {"field": "n"}, "aggs": deep}});
-    }
-    assert!(matches!(ask(deep), Err(SearchError::TooMuch(_))));
 }

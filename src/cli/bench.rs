@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
@@ -35,7 +36,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
     in_flight: u32,
     /// Whose acknowledgement counts
-    #[arg(long, value_name = "WHO", default_value = "all", value_parser = parse_acks)]
+    #[arg(long, value_name = "WHO", default_value = "all", value_parser = acks_words())]
     acks: Acks,
     /// Partitions of the topic
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -47,13 +48,16 @@ pub(super) struct Args {
     target: TargetArgs,
 }
 
-/// Reads `all` or `1`.
-pub(super) fn parse_acks(text: &str) -> Result<Acks, String> {
-    match text {
-        "all" | "-1" => Ok(Acks::All),
-        "1" => Ok(Acks::One),
-        other => Err(format!("{other:?} is neither all nor 1")),
-    }
+/// Reads `all` or `1`; Kafka's own name for all is -1.
+pub(super) fn acks_words() -> impl TypedValueParser<Value = Acks> {
+    let words = [
+        PossibleValue::new("all").alias("-1"),
+        PossibleValue::new("1"),
+    ];
+    PossibleValuesParser::new(words).map(|word| match word.as_str() {
+        "1" => Acks::One,
+        _ => Acks::All,
+    })
 }
 
 /// Runs the benchmark.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::context::Context;
 use super::outcome::{CommandResult, Exit, Failure};
 use super::target::{Target, TargetArgs};
+use crate::client::ErrorCode;
 use crate::client::consumer::{
     ConsumeError, Consumed, Consumer, ConsumerSettings, End, Partitions, Start,
 };
@@ -32,6 +33,7 @@ Example:\n  chronik-dev consume orders --offset 10 --max 5 --format '{partition}
 )]
 pub(super) struct Args {
     /// The topic
+    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
     topic: String,
     /// Start at the first record that is kept
     #[arg(long, conflicts_with = "offset")]
@@ -97,6 +99,7 @@ async fn alone(context: &Context, args: &Args, target: &Target) -> CommandResult
         partitions: args.partition.map_or(Partitions::All, Partitions::One),
         start: args.start(),
         end: args.end(),
+        place_within: GIVE_UP_AFTER,
         give_up_after: GIVE_UP_AFTER,
     };
     let refused = |error| failure(target, &args.topic, error);
@@ -178,7 +181,17 @@ fn failure(target: &Target, topic: &str, error: ConsumeError) -> Failure {
         ConsumeError::Stuck { .. } => {
             Failure::new(Exit::NotReady, "NO_ANSWER", error.to_string()).hint(target.look())
         }
-        ConsumeError::Offsets {
+        // A topic that was never there is no outage.
+        ConsumeError::Unplaced { ref source, .. }
+            if source.code() != Some(ErrorCode::UNKNOWN_TOPIC) =>
+        {
+            Failure::new(Exit::NotReady, "NO_ANSWER", error.to_string()).hint(target.look())
+        }
+        ConsumeError::Unplaced {
+            ref source,
+            partition,
+        }
+        | ConsumeError::Offsets {
             ref source,
             partition,
         } => target.refused(

@@ -8,7 +8,7 @@ use super::outcome::{CommandResult, Exit, Failure, Outcome};
 use super::render::Style;
 use crate::ports::{SearchPorts, plan};
 use crate::spec::{PortPlan, defaults};
-use crate::supervisor::{Finding, Health, examine, find, locate};
+use crate::supervisor::{Finding, Health, PlanOf, deaths, examine, find, locate};
 
 /// What `doctor` takes.
 #[derive(Debug, clap::Args)]
@@ -32,8 +32,13 @@ pub(super) struct Args {
 /// Runs `doctor`.
 pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
     let name = &args.cluster.cluster;
-    let running = find(&places(), name).is_some_and(|dir| dir.is_locked());
-    let findings = examine(&places(), &port_plan(args)?, running.then_some(name));
+    let of = match find(&places(), name) {
+        Some(directory) if directory.is_locked() => PlanOf::Running(name),
+        Some(_) => PlanOf::Stopped(name),
+        None => PlanOf::New,
+    };
+    let mut findings = examine(&places(), &port_plan(args)?, of);
+    findings.extend(context.block_on(async { Ok(deaths(&places()).await) })?);
     let data: Value = findings.iter().map(json).collect();
     let lines: Vec<String> = findings
         .iter()

@@ -67,13 +67,22 @@ async fn down(context: &Context, args: &Args, name: &ClusterName) -> Result<(), 
         Err(trouble) => Err(trouble),
     };
     match stopped {
-        Err(trouble) if args.wipe && trouble.code == TroubleCode::NotRunning => {}
+        Err(trouble) if args.wipe && is_gone(trouble.code) => {}
         Err(trouble) => return Err(trouble.into()),
         Ok(()) => context.say(format!("cluster {name} is stopped")),
     }
-    if args.wipe && !ephemeral {
-        supervisor::wipe(&places(), name)?;
+    if args.wipe {
+        match supervisor::wipe(&places(), name) {
+            // It went with its supervisor.
+            Err(trouble) if ephemeral && trouble.code == TroubleCode::NoCluster => {}
+            wiped => wiped?,
+        }
         context.say(format!("cluster {name} is removed"));
     }
     Ok(())
+}
+
+/// Nobody is there to be stopped; something may be there to be removed.
+fn is_gone(code: TroubleCode) -> bool {
+    matches!(code, TroubleCode::NotRunning | TroubleCode::NoCluster)
 }

@@ -12,6 +12,24 @@ use super::render;
 use crate::spec::show_duration;
 use crate::supervisor::{Fault, grammar};
 
+/// The long help of what breaks links: the same for all but for the example.
+macro_rules! long {
+    ($example:literal) => {
+        concat!(
+            "\
+Exit codes:
+  0  done
+  2  no such node, or a fault that makes no sense
+  5  the cluster's links go without relays
+  6  no such cluster, or not running
+
+Example:
+  chronik-dev ",
+            $example
+        )
+    };
+}
+
 /// What `net` takes.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -37,7 +55,7 @@ pub(super) struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum What {
     /// Part the cluster into groups that do not reach each other
-    #[command(after_help = "Example:\n  chronik-dev net partition 1,2 3")]
+    #[command(after_help = "Example:\n  chronik-dev net partition 1,2 3", after_long_help = long!("net partition 1,2 3 --for 30s"))]
     Partition {
         /// Groups of nodes, such as 1,2 3; a node of no group is alone
         #[arg(value_name = "GROUP", required = true)]
@@ -46,7 +64,7 @@ enum What {
         common: Common,
     },
     /// Let no byte of one node reach another
-    #[command(after_help = "Example:\n  chronik-dev net cut 1..2")]
+    #[command(after_help = "Example:\n  chronik-dev net cut 1..2", after_long_help = long!("net cut 1..2 --for 30s"))]
     Cut {
         /// FROM..TO
         #[arg(value_name = "A..B")]
@@ -55,7 +73,7 @@ enum What {
         common: Common,
     },
     /// Delay every byte between two nodes, both ways
-    #[command(after_help = "Example:\n  chronik-dev net slow 1=2 200ms")]
+    #[command(after_help = "Example:\n  chronik-dev net slow 1=2 200ms", after_long_help = long!("net slow 1=2 200ms --for 30s"))]
     Slow {
         /// The two nodes
         #[arg(value_name = "A=B")]
@@ -67,7 +85,18 @@ enum What {
         common: Common,
     },
     /// Heal all links
-    #[command(after_help = "Example:\n  chronik-dev net heal")]
+    #[command(
+        after_help = "Example:\n  chronik-dev net heal",
+        after_long_help = "\
+Exit codes:
+  0  done
+  2  usage
+  5  the cluster's links go without relays
+  6  no such cluster, or not running
+
+Example:
+  chronik-dev net heal --cluster orders"
+    )]
     Heal {
         #[command(flatten)]
         cluster: ClusterArgs,

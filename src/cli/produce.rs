@@ -1,41 +1,50 @@
 //! `produce TOPIC`: a record for each line of stdin, or as many as were asked for.
 
-use std::io::{BufRead, Read};
+mod input;
+
 use std::time::{Duration, Instant};
 
+use clap::builder::NonEmptyStringValueParser;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
 
-use super::bench::parse_acks;
+use super::bench::acks_words;
 use super::context::Context;
 use super::duration::millis;
 use super::outcome::{CommandResult, Exit, Failure, Outcome};
 use super::render::counted;
 use super::target::{Target, TargetArgs};
-use crate::client::partitioner;
 use crate::client::producer::{
-    Acked, Acks, Event, Idempotence, NewRecord, OpenError, Producer, ProducerSettings, PushError,
+    Acked, Acks, AttemptError, Event, Failed, Idempotence, NewRecord, OpenError, Producer,
+    ProducerSettings, PushError,
 };
+use crate::client::{CallError, ClientError, ErrorCode, bootstrap, partitioner};
 
-/// The longest line: what a broker takes by default.
-const MAX_LINE: u64 = 1_000_000;
-/// Lines that are read ahead.
-const READ_AHEAD: usize = 256;
+use input::{Line, MAX_LINE, Source};
+
+/// The topic's limit for a batch.
+const MAX_BYTES: &str = "max.message.bytes";
 /// An outage fails an attempt every few milliseconds.
 const SAY_EVERY: Duration = Duration::from_secs(1);
-const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
+/// The brokers are asked for so long until it is said that they do not answer.
+const ASK_FOR: Duration = Duration::from_secs(2);
+/// After so long it is believed that nobody is there.
+const NOBODY_AFTER: Duration = Duration::from_secs(10);
+/// A majority is waited for as long as an ack is.
+const GIVE_UP_AFTER: Duration = Duration::from_mins(1);
 
 /// What `produce` takes.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  echo 'alice:hello' | chronik-dev produce orders --key-separator :",
     after_long_help = "Records with a key go to the partition that Kafka's own clients choose; those without, to all in turn. \
-Each batch is sent again until it is acked, for a minute; the producer is idempotent with --acks all.\n\n\
+Each batch is sent again until it is acked, for a minute; the producer is idempotent with --acks all. \
+A batch that is too large for the topic is split; a message that is too large ends the sending.\n\n\
 Exit codes:\n  0    every record is acked\n  1    some were not\n  2    usage\n  5    no such topic or partition\n  6    no such cluster, or not running\n  130  interrupted\n\n\
 Example:\n  chronik-dev produce orders --count 1000 --size 512"
 )]
 pub(super) struct Args {
     /// The topic, which must exist
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     topic: String,
     /// What stands between key and value in a line; without it there are no keys
     #[arg(long, value_name = "TEXT", conflicts_with = "count")]
@@ -44,7 +53,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N")]
     partition: Option<u32>,
     /// Whose acknowledgement counts
-    #[arg(long, value_name = "WHO", default_value = "all", value_parser = parse_acks)]
+    #[arg(long, value_name = "WHO", default_value = "all", value_parser = acks_words())]
     acks: Acks,
     /// Send so many records instead of reading lines
     #[arg(long, value_name = "N")]
@@ -58,113 +67,83 @@ pub(super) struct Args {
 
 /// Sends the records.
 pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
-    let (sent, target) = context.block_on(send(context, args))?;
-    sent.conclude(context, args, &target)
+    let (sent, target, limit) = context.block_on(send(context, args))?;
+    sent.conclude(context, args, (&target, limit))
 }
 
-async fn send(context: &Context, args: &Args) -> Result<(Sending, Target), Failure> {
+/// What was sent to whom, and how large a message may be, where one was larger.
+async fn send(
+    context: &Context,
+    args: &Args,
+) -> Result<(Sending, Target, Option<String>), Failure> {
     let target = args.target.resolve().await?;
-    let producer = open(args, &target).await?;
+    let producer = open(context, args, &target).await?;
     let sending = Sending::new(args, producer);
     let mut sending = sending.map_err(|message| target.no_partition(&args.topic, message))?;
-    let source = Source::of(args);
+    let source = Source::of(args.count, args.size as usize);
     tokio::select! {
         sent = sending.run(context, args, source) => sent?,
         _interrupt = tokio::signal::ctrl_c() => return Err(Failure::interrupted()),
     }
-    Ok((sending, target))
+    let limit = sending.limit(args, &target).await;
+    Ok((sending, target, limit))
 }
 
-async fn open(args: &Args, target: &Target) -> Result<Producer, Failure> {
+/// Opens a producer; waits for a majority, which a producer id takes.
+async fn open(context: &Context, args: &Args, target: &Target) -> Result<Producer, Failure> {
+    let (begun, settings) = (Instant::now(), settings(args, target));
+    loop {
+        let error = match Producer::open(settings.clone(), ASK_FOR).await {
+            Ok(producer) => return Ok(producer),
+            Err(error) => error,
+        };
+        let patience = match &error {
+            OpenError::NoIdentity(source) if source.is_retriable() => GIVE_UP_AFTER,
+            OpenError::Unreachable(source) if is_silent(source) => GIVE_UP_AFTER,
+            OpenError::Unreachable(_) if !target.is_stopped() => NOBODY_AFTER,
+            _ => Duration::ZERO,
+        };
+        if begun.elapsed() >= patience {
+            return Err(unopened(args, target, error));
+        }
+        context.say(format!("{error}; trying again"));
+    }
+}
+
+/// Somebody takes connections and does not answer: a node that hears no majority does so.
+fn is_silent(error: &CallError) -> bool {
+    !matches!(error, CallError::Client(ClientError::Refused { .. }))
+}
+
+fn unopened(args: &Args, target: &Target, error: OpenError) -> Failure {
+    match error {
+        OpenError::NoTopic(topic) => target.no_topic(&topic),
+        OpenError::NoIdentity(source) if !source.is_retriable() => {
+            target.refused("start a producer", &source)
+        }
+        OpenError::Unreachable(source) if !is_silent(&source) => target.silent(&[source]),
+        OpenError::NoIdentity(source) | OpenError::Unreachable(source) => {
+            let message = format!(
+                "no majority of the brokers answers: no message was sent to topic {:?}",
+                args.topic
+            );
+            Failure::new(Exit::Failed, "NOT_DELIVERED", message)
+                .fact(format!("caused by: {source}"))
+                .hint(target.look())
+        }
+        other @ OpenError::NoBootstrap => {
+            Failure::new(Exit::NoCluster, "NOT_RUNNING", other.to_string()).hint(target.look())
+        }
+    }
+}
+
+fn settings(args: &Args, target: &Target) -> ProducerSettings {
     let mut settings = ProducerSettings::new(target.brokers.clone(), args.topic.clone());
     settings.acks = args.acks;
     if args.acks == Acks::One {
         settings.idempotence = Idempotence::Off;
     }
-    let opened = Producer::open(settings, OPEN_TIMEOUT).await;
-    opened.map_err(|error| match error {
-        OpenError::NoTopic(topic) => target.no_topic(&topic),
-        OpenError::Unreachable(source) if source.code().is_some() => {
-            target.refused("start a producer", &source)
-        }
-        other => {
-            Failure::new(Exit::NoCluster, "NOT_RUNNING", other.to_string()).hint(target.look())
-        }
-    })
-}
-
-/// Where records come from.
-enum Source {
-    Lines(mpsc::Receiver<std::io::Result<Vec<u8>>>),
-    Count { left: u64, size: usize },
-}
-
-impl Source {
-    fn of(args: &Args) -> Self {
-        match args.count {
-            Some(left) => Self::Count {
-                left,
-                size: args.size as usize,
-            },
-            None => Self::Lines(stdin_lines()),
-        }
-    }
-
-    /// The next record's line; `None` at the end.
-    async fn next(&mut self, number: u64) -> std::io::Result<Option<Vec<u8>>> {
-        match self {
-            Self::Lines(lines) => lines.recv().await.transpose(),
-            Self::Count { left: 0, .. } => Ok(None),
-            Self::Count { left, size } => {
-                *left -= 1;
-                let mut line = number.to_string().into_bytes();
-                line.resize(*size, b'.');
-                Ok(Some(line))
-            }
-        }
-    }
-}
-
-/// Reads stdin on a thread that nobody waits for: a read from a terminal cannot be ended, and a
-/// runtime would wait for it.
-fn stdin_lines() -> mpsc::Receiver<std::io::Result<Vec<u8>>> {
-    let (lines, receiver) = mpsc::channel(READ_AHEAD);
-    std::thread::spawn(move || {
-        let mut stdin = std::io::stdin().lock();
-        while let Some(line) = read_line(&mut stdin).transpose() {
-            let failed = line.is_err();
-            if lines.blocking_send(line).is_err() || failed {
-                break;
-            }
-        }
-    });
-    receiver
-}
-
-/// A line without its end; `None` at the end of the input.
-fn read_line(input: &mut impl BufRead) -> std::io::Result<Option<Vec<u8>>> {
-    let mut line = Vec::new();
-    input
-        .by_ref()
-        .take(MAX_LINE + 2)
-        .read_until(b'\n', &mut line)?;
-    if line.is_empty() {
-        return Ok(None);
-    }
-    if line.last() == Some(&b'\n') {
-        line.pop();
-        if line.last() == Some(&b'\r') {
-            line.pop();
-        }
-    }
-    if line.len() as u64 > MAX_LINE {
-        let message = format!("a line is longer than {MAX_LINE} bytes");
-        return Err(std::io::Error::new(
-            std::io::ErrorKind::InvalidData,
-            message,
-        ));
-    }
-    Ok(Some(line))
+    settings
 }
 
 /// What became of one partition's records.
@@ -185,6 +164,17 @@ struct Sending {
     failed_attempts: u64,
     last_trouble: Option<String>,
     said: Option<Instant>,
+    /// What ended the sending before the end of the input.
+    too_large: Option<TooLarge>,
+}
+
+/// A record that nobody takes: no attempt makes it smaller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TooLarge {
+    /// A line that is longer than this command sends.
+    Line { number: u64, bytes: u64 },
+    /// A record that the topic refuses, by the size of a batch with it alone.
+    Record { partition: u32, bytes: usize },
 }
 
 impl Sending {
@@ -207,6 +197,7 @@ impl Sending {
             failed_attempts: 0,
             last_trouble: None,
             said: None,
+            too_large: None,
         })
     }
 
@@ -225,9 +216,13 @@ impl Sending {
                 line = source.next(self.number), if reading => {
                     let line = line.map_err(|error| Failure::system("cannot read stdin", &error))?;
                     ended = line.is_none();
-                    held = line;
+                    held = line.and_then(|line| self.whole(line));
                 }
                 Some(event) = self.producer.next(), if busy => self.note(context, event),
+            }
+            if self.too_large.is_some() {
+                // What was sent before is waited for.
+                (ended, held) = (true, None);
             }
             if let Some(line) = held.take()
                 && !self.push(args, &line)?
@@ -236,6 +231,17 @@ impl Sending {
             }
         }
         Ok(())
+    }
+
+    fn whole(&mut self, line: Line) -> Option<Vec<u8>> {
+        match line {
+            Line::Whole(line) => Some(line),
+            Line::TooLong(bytes) => {
+                let number = self.number + 1;
+                self.too_large = Some(TooLarge::Line { number, bytes });
+                None
+            }
+        }
     }
 
     /// Whether the line was taken; otherwise it waits for acks.
@@ -269,15 +275,33 @@ impl Sending {
         match event {
             Event::Acked(ack) => self.note_ack(context, &ack),
             Event::GaveUp(span) => self.given_up += u64::from(span.records),
-            Event::Failed(failed) => {
-                self.failed_attempts += 1;
-                let partition = failed.span.partition;
-                self.trouble(context, format!("partition {partition}: {}", failed.error));
-            }
+            Event::Failed(failed) => self.note_failure(context, &failed),
             Event::Unreachable { error, .. } => self.trouble(context, error.to_string()),
             Event::Moved {
                 partition, leader, ..
             } => context.detail(format!("partition {partition}: trying {leader}")),
+        }
+    }
+
+    fn note_failure(&mut self, context: &Context, failed: &Failed) {
+        self.failed_attempts += 1;
+        let (partition, bytes) = (failed.span.partition, failed.bytes);
+        match (&failed.error, failed.span.records) {
+            (AttemptError::Code(code), 1) if code.is_too_large() => {
+                let large = TooLarge::Record { partition, bytes };
+                self.too_large.get_or_insert(large);
+            }
+            (AttemptError::Code(code), records) if code.is_too_large() => context.detail(format!(
+                "partition {partition}: {records} records are too large together ({bytes} bytes); \
+                 sending them in halves"
+            )),
+            // It follows another one's failure, unless the last word is that it was given up.
+            (AttemptError::Code(ErrorCode::OUT_OF_ORDER_SEQUENCE), _) => {
+                let trouble = format!("partition {partition}: {}", failed.error);
+                context.detail(format!("{trouble}; trying again"));
+                self.last_trouble = Some(trouble);
+            }
+            (error, _) => self.trouble(context, format!("partition {partition}: {error}")),
         }
     }
 
@@ -303,8 +327,23 @@ impl Sending {
         self.last_trouble = Some(trouble);
     }
 
-    fn conclude(self, context: &Context, args: &Args, target: &Target) -> CommandResult {
+    fn conclude(
+        self,
+        context: &Context,
+        args: &Args,
+        (target, limit): (&Target, Option<String>),
+    ) -> CommandResult {
         let data = self.data(args);
+        if let Some(large) = self.too_large {
+            let acked: u64 = self.tallies.iter().map(|tally| tally.messages).sum();
+            let acked = counted(acked, "message");
+            return Err(large
+                .failure(&args.topic, limit.as_deref())
+                .fact(format!(
+                    "{acked} acked before it, and nothing is sent after it"
+                ))
+                .with_data(data));
+        }
         if self.given_up > 0 {
             let (lost, of) = (self.given_up, self.number);
             let message = format!(
@@ -320,6 +359,17 @@ impl Sending {
         }
         context.say(format!("{} acked", counted(self.number, "message")));
         Ok(Outcome::new(data))
+    }
+
+    /// How large a batch the topic takes, where that is in the way and a broker says it.
+    async fn limit(&self, args: &Args, target: &Target) -> Option<String> {
+        let Some(TooLarge::Record { .. }) = self.too_large else {
+            return None;
+        };
+        let (admin, _) = bootstrap::any(&target.brokers, ASK_FOR).await.ok()?;
+        let configs = admin.topic_configs(&args.topic).await.ok()?;
+        let limit = configs.into_iter().find(|entry| entry.name == MAX_BYTES);
+        limit?.value
     }
 
     fn data(&self, args: &Args) -> Value {
@@ -340,6 +390,24 @@ impl Sending {
             "failed_attempts": self.failed_attempts,
             "partitions": partitions,
         })
+    }
+}
+
+impl TooLarge {
+    fn failure(self, topic: &str, limit: Option<&str>) -> Failure {
+        let refused = |message| Failure::new(Exit::Failed, "NOT_DELIVERED", message);
+        match self {
+            Self::Line { number, bytes } => refused(format!(
+                "line {number} has {bytes} bytes, and a message {MAX_LINE} at most"
+            )),
+            Self::Record { partition, bytes } => {
+                let limit = limit.map_or_else(String::new, |limit| format!(" = {limit}"));
+                refused(format!(
+                    "a message for partition {partition} has {bytes} bytes as a batch of its own, \
+                     and topic {topic:?} takes no more than its {MAX_BYTES}{limit}"
+                ))
+            }
+        }
     }
 }
 
@@ -366,20 +434,5 @@ mod tests {
         assert_eq!(split(b"a:b:c", b":"), (Some(&b"a"[..]), &b"b:c"[..]));
         assert_eq!(split(b"abc", b"::"), (None, &b"abc"[..]));
         assert_eq!(split(b"abc", b""), (None, &b"abc"[..]));
-    }
-
-    #[test]
-    fn lines_lose_their_ends_and_nothing_else() {
-        let mut input = &b"a\r\n\nb"[..];
-        assert_eq!(read_line(&mut input).unwrap().unwrap(), b"a");
-        assert_eq!(read_line(&mut input).unwrap().unwrap(), b"");
-        assert_eq!(read_line(&mut input).unwrap().unwrap(), b"b");
-        assert!(read_line(&mut input).unwrap().is_none());
-    }
-
-    #[test]
-    fn a_line_without_an_end_is_refused() {
-        let endless = vec![b'x'; MAX_LINE as usize + 10];
-        assert!(read_line(&mut &endless[..]).is_err());
     }
 }

@@ -180,11 +180,14 @@ fn refused(args: &Args, status: u16, body: &[u8]) -> Failure {
         (400, true) => {
             let message = format!("topic {topic:?} is not searchable");
             let create = "topic create NAME --config searchable.enabled=true";
-            let default = args.cluster.command("up --set search.default=true");
+            let down = args.cluster.command("down");
+            let default = args.cluster.command("up -d --set search.default=true");
             Failure::new(Exit::Precondition, "NOT_SEARCHABLE", message)
                 .fact("a topic is made searchable when it is created")
                 .hint(args.cluster.command(create))
-                .hint(format!("{default} makes every new topic searchable"))
+                .hint(format!(
+                    "{down}, then {default} makes every new topic searchable"
+                ))
         }
         (400 | 413, false) => Failure::new(Exit::Usage, "QUERY", "the query cannot be answered")
             .fact(format!("caused by: {reason}"))

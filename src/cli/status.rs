@@ -1,12 +1,16 @@
 //! `status`: a running cluster as its supervisor and its nodes describe it, once or live.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
+
+use tokio::time::timeout;
 
 use super::cluster::ClusterArgs;
 use super::context::{Context, Format};
 use super::outcome::{CommandResult, Exit, Failure, Outcome};
+use super::render::clock::timestamp;
+use super::render::progress::describe;
 use super::render::{self, tables};
-use crate::supervisor::{ClusterHandle, ClusterStatus};
+use crate::supervisor::{ClusterHandle, ClusterStatus, News};
 
 /// A live status is asked anew at each event, and at least this often.
 const REFRESH: Duration = Duration::from_secs(1);
@@ -29,7 +33,7 @@ Example:
 pub(super) struct Args {
     #[command(flatten)]
     cluster: ClusterArgs,
-    /// Show every change until Ctrl-C
+    /// Show every change until Ctrl-C; off a terminal a line for each
     #[arg(short, long, conflicts_with = "json")]
     watch: bool,
     /// Tell by the exit code whether all nodes are ready
@@ -78,10 +82,9 @@ async fn watch(context: &Context, handle: &ClusterHandle) -> CommandResult {
     loop {
         show(context, &handle.status().await?)?;
         tokio::select! {
-            event = news.next() => if event.is_none() {
+            told = changed(context, &mut news) => if told?.is_none() {
                 return Ok(Outcome::printed());
             },
-            () = tokio::time::sleep(REFRESH) => {}
             _ = &mut interrupt => return Ok(Outcome::printed()),
         }
     }
@@ -95,4 +98,22 @@ fn show(context: &Context, status: &ClusterStatus) -> Result<(), Failure> {
         return context.line(format!("\u{1b}[H\u{1b}[2J{text}"));
     }
     context.line(text)
+}
+
+/// Waits until the picture is to be shown again; `None` when there will be no other.
+///
+/// Off a terminal one picture is enough: each change is a line, until the end.
+async fn changed(context: &Context, news: &mut News) -> Result<Option<()>, Failure> {
+    if context.stdout.live() {
+        return Ok(match timeout(REFRESH, news.next()).await {
+            Ok(event) => event.map(drop),
+            Err(_elapsed) => Some(()),
+        });
+    }
+    while let Some(event) = news.next().await {
+        if let Some(text) = describe(&event, context.stdout) {
+            context.line(format!("{} {text}", timestamp(SystemTime::now())))?;
+        }
+    }
+    Ok(None)
 }

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use super::cluster::{ClusterArgs, places};
 use super::environment;
 use super::outcome::{Exit, Failure};
-use crate::client::CallError;
 use crate::client::bootstrap::{self, BootstrapError};
+use crate::client::{CallError, ClientError};
 use crate::spec::{NodeId, Ports};
 use crate::supervisor::{ClusterName, command, find, locate};
 
@@ -70,21 +70,43 @@ impl TargetArgs {
 impl Target {
     /// Nobody answers, or nobody could be asked.
     pub(super) fn unreachable(&self, error: &BootstrapError) -> Failure {
-        let failure = match &self.name {
-            Some(name) => {
-                let message = format!("no broker of cluster {:?} answers", name.as_str());
-                Failure::new(Exit::NoCluster, "NOT_RUNNING", message)
-                    .hint(self.look())
-                    .hint(self.command("up -d"))
-            }
-            None => Failure::new(Exit::NoCluster, "NOT_RUNNING", "no broker answers")
-                .hint("check the addresses after --bootstrap, and that the brokers run"),
-        };
         match error {
-            BootstrapError::Unreachable(reasons) => reasons
-                .iter()
-                .fold(failure, |failure, reason| failure.fact(reason.to_string())),
-            other => failure.fact(other.to_string()),
+            BootstrapError::Unreachable(reasons) => self.silent(reasons),
+            other => self.silent(&[]).fact(other.to_string()),
+        }
+    }
+
+    /// Nobody answers, for these reasons, and what helps; a stopped cluster needs no reasons.
+    pub(super) fn silent(&self, reasons: &[CallError]) -> Failure {
+        let Some(name) = &self.name else {
+            let failure = Failure::new(Exit::NoCluster, "NOT_RUNNING", "no broker answers")
+                .hint("check the addresses after --bootstrap, and that the brokers run");
+            return with_facts(failure, reasons);
+        };
+        if self.is_stopped() {
+            let message = format!("cluster {:?} is not running", name.as_str());
+            return Failure::new(Exit::NoCluster, "NOT_RUNNING", message)
+                .hint(self.command("up -d"));
+        }
+        let message = format!("no broker of cluster {:?} answers", name.as_str());
+        let failure = Failure::new(Exit::NoCluster, "NOT_RUNNING", message).hint(self.look());
+        with_facts(failure, reasons).hint(self.cure(reasons))
+    }
+
+    /// Whether it is ours and nobody runs it. Its supervisor may run on while all its nodes are down.
+    pub(super) fn is_stopped(&self) -> bool {
+        let runs = |name| find(&places(), name).is_some_and(|directory| directory.is_locked());
+        self.name.as_ref().is_some_and(|name| !runs(name))
+    }
+
+    /// A node that is down takes no connection; one that is paused takes it and says nothing.
+    fn cure(&self, reasons: &[CallError]) -> String {
+        let down =
+            |reason: &CallError| matches!(reason, CallError::Client(ClientError::Refused { .. }));
+        if reasons.is_empty() || reasons.iter().any(down) {
+            self.command("start all")
+        } else {
+            format!("{}, where nodes are paused", self.command("resume all"))
         }
     }
 
@@ -98,6 +120,11 @@ impl Target {
                 return Failure::new(Exit::Precondition, "REFUSED", format!("cannot {doing}"))
                     .fact(format!("caused by: {error}"))
                     .hint("chronik-dev topic create --help shows what can be asked for");
+            }
+            // What the broker says is all there is to it: asking again changes nothing.
+            Some(_) if !error.is_retriable() => {
+                return Failure::new(Exit::Precondition, "REFUSED", format!("cannot {doing}"))
+                    .fact(format!("caused by: {error}"));
             }
             Some(_) => ("REFUSED", self.look()),
             None => ("NO_ANSWER", self.look()),
@@ -144,4 +171,9 @@ impl Target {
         let brokers: Vec<String> = self.brokers.iter().map(ToString::to_string).collect();
         brokers.join(",")
     }
+}
+
+fn with_facts(failure: Failure, reasons: &[CallError]) -> Failure {
+    let reasons = reasons.iter().map(ToString::to_string);
+    reasons.fold(failure, Failure::fact)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use clap::builder::NonEmptyStringValueParser;
 use serde_json::{Value, json};
 
 use super::context::Context;
@@ -35,17 +36,27 @@ enum Action {
     /// List all topics
     List(List),
     /// Describe a topic: its partitions, leaders, replicas and configuration
+    #[command(
+        after_help = "Example:\n  chronik-dev topic describe orders",
+        after_long_help = "Exit codes:\n  0  ok\n  2  usage\n  5  there is no such topic, or the broker did not answer\n  6  no such cluster, or not running\n\nExample:\n  chronik-dev topic describe orders --json"
+    )]
     Describe(Named),
     /// Delete a topic and its records
+    #[command(
+        after_help = "Example:\n  chronik-dev topic delete orders",
+        after_long_help = "Exit codes:\n  0  deleted\n  2  usage\n  5  there is no such topic, or the broker refused, or did not answer\n  6  no such cluster, or not running\n\nExample:\n  chronik-dev topic delete orders"
+    )]
     Delete(Named),
 }
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  chronik-dev topic create orders --partitions 3 --config retention.ms=3600000"
+    after_help = "Example:\n  chronik-dev topic create orders --partitions 3 --config retention.ms=3600000",
+    after_long_help = "Exit codes:\n  0  created\n  2  usage\n  5  it exists, or the broker refused, or did not answer\n  6  no such cluster, or not running\n\nExample:\n  chronik-dev topic create orders --partitions 3 --config retention.ms=3600000"
 )]
 struct Create {
     /// The topic's name
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     name: String,
     /// Partitions; the cluster's default without it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -61,16 +72,19 @@ struct Create {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  chronik-dev topic list --json")]
+#[command(
+    after_help = "Example:\n  chronik-dev topic list --json",
+    after_long_help = "Exit codes:\n  0  ok\n  2  usage\n  5  the broker did not answer\n  6  no such cluster, or not running\n\nExample:\n  chronik-dev topic list --json"
+)]
 struct List {
     #[command(flatten)]
     target: TargetArgs,
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  chronik-dev topic describe orders")]
 struct Named {
     /// The topic's name
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     name: String,
     #[command(flatten)]
     target: TargetArgs,

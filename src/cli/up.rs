@@ -19,7 +19,7 @@ use crate::spec::{Settings, defaults, parse_duration};
 use crate::supervisor::{
     Await, ClusterDir, ClusterEvent, ClusterHandle, ClusterState, ClusterStatus, DryRun, Ended,
     Home, LaunchRequest, Launched, Links, PortWish, SearchWish, Spawner, StartError, Trouble,
-    TroubleCode, dry_run, find, launch, supervise, sweep,
+    TroubleCode, dry_run, find, launch, locate, supervise, sweep,
 };
 
 /// A lock that is about to be given back is looked at this often.
@@ -354,11 +354,28 @@ async fn attach(context: &Context, args: &Args, request: &LaunchRequest) -> Comm
             format!("{}: {}; {hint}", node.name, tables::node_state(node).1)
         }));
     }
-    if !args.set.is_empty() {
-        let text = "--set takes effect at the next start: the cluster is running";
-        outcome.warnings.push(String::from(text));
-    }
+    outcome.warnings.extend(unmet(args, request, &status));
     Ok(outcome)
+}
+
+/// What was asked of a cluster that runs without it, and how to get it.
+fn unmet(args: &Args, request: &LaunchRequest, status: &ClusterStatus) -> Option<String> {
+    let stored = locate(&places(), &request.cluster).map(|spec| spec.settings);
+    let stored = stored.unwrap_or_default();
+    let missing = |(key, value): &(&str, &str)| !stored.iter().any(|held| held == (key, value));
+    let sets = request.settings.iter().filter(missing);
+    let mut words: Vec<String> = sets
+        .map(|(key, value)| format!("--set {key}={value}"))
+        .collect();
+    if request.links == Links::Direct && !status.direct {
+        words.push(String::from("--direct"));
+    }
+    let words = words.join(" ");
+    (!words.is_empty()).then(|| {
+        let down = args.cluster.command("down");
+        let up = args.cluster.command(&format!("up -d {words}"));
+        format!("the cluster runs without {words}, which nothing changes now; {down}, then {up}")
+    })
 }
 
 fn mostly_down(args: &Args, status: &ClusterStatus) -> Failure {
@@ -395,7 +412,10 @@ fn plan(context: &Context, request: &LaunchRequest) -> CommandResult {
         "settings": request.settings,
         "ports": tables::planned(&plan.ports),
     });
-    Ok(Outcome::new(data).with_text(plan_text(context, request, &plan)))
+    let text = plan_text(context, request, &plan);
+    Ok(Outcome::new(data)
+        .with_text(text)
+        .with_warnings(plan.notices))
 }
 
 fn plan_text(context: &Context, request: &LaunchRequest, plan: &DryRun) -> String {

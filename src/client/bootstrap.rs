@@ -1,12 +1,19 @@
 //! From a list of addresses to a broker that answers.
 //!
-//! Addresses are tried in turn, once each; a call that was sent is never repeated elsewhere.
+//! Addresses are tried in their order, once each, and one that is silent holds nobody up: the next
+//! is asked beside it a moment later. What is asked here has no effect on the cluster.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+
 use super::admin::{Admin, ClusterView, resolve};
 use super::error::{CallError, ClientError};
+
+/// A broker of this machine that has not answered by then is slow: the next one is asked, too.
+const SLOW: Duration = Duration::from_millis(100);
 
 /// Why no broker is there to be called.
 #[derive(Debug, thiserror::Error)]
@@ -53,28 +60,42 @@ async fn parse_one(word: &str) -> Result<SocketAddr, BootstrapError> {
     resolve(host, port).await.ok_or_else(wrong)
 }
 
-/// The first broker that answers, and the cluster (without its topics) as it sees it.
+/// The first broker that answers, and the cluster (without its topics) as it sees it; each has
+/// `timeout`.
 pub async fn any(
     bootstrap: &[SocketAddr],
     timeout: Duration,
 ) -> Result<(Admin, ClusterView), BootstrapError> {
-    let mut errors = Vec::new();
-    for addr in bootstrap {
-        match view_of(*addr, timeout).await {
-            Ok(found) => return Ok(found),
-            Err(error) => errors.push(error),
+    let (mut errors, mut asked) = (Vec::new(), FuturesUnordered::new());
+    let mut left = bootstrap.iter();
+    loop {
+        let next = left.next();
+        asked.extend(next.map(|addr| view_of(*addr, timeout)));
+        let answer = match tokio::time::timeout(SLOW, asked.next()).await {
+            Ok(answer) => answer,
+            Err(_slow) if next.is_some() => continue,
+            Err(_slow) => asked.next().await,
+        };
+        match answer {
+            Some(Ok(found)) => return Ok(found),
+            Some(Err(error)) => errors.push(error),
+            None if errors.is_empty() => return Err(BootstrapError::Empty),
+            None => return Err(BootstrapError::Unreachable(errors)),
         }
     }
-    if errors.is_empty() {
-        return Err(BootstrapError::Empty);
-    }
-    Err(BootstrapError::Unreachable(errors))
 }
 
 async fn view_of(addr: SocketAddr, timeout: Duration) -> Result<(Admin, ClusterView), CallError> {
-    let admin = Admin::connect(addr, timeout).await?;
-    let view = admin.metadata(Some(&[])).await?;
-    Ok((admin, view))
+    let asking = async {
+        let admin = Admin::connect(addr, timeout).await?;
+        let view = admin.metadata(Some(&[])).await?;
+        Ok((admin, view))
+    };
+    let asked = tokio::time::timeout(timeout, asking).await;
+    asked.unwrap_or_else(|_elapsed| {
+        let after = timeout;
+        Err(ClientError::Timeout { addr, after }.into())
+    })
 }
 
 /// The controller: the broker that creates and deletes topics.
@@ -124,5 +145,16 @@ mod tests {
         // The fake's controller is the broker that is gone.
         let error = controller(&addrs, SOON).await.unwrap_err();
         assert!(matches!(error, BootstrapError::Unreachable(_)));
+    }
+
+    #[tokio::test]
+    async fn a_silent_one_does_not_hold_up_the_others() {
+        let cluster = FakeCluster::start(3).await;
+        let addrs = cluster.addrs();
+        cluster.mute(1);
+        // A wait for the silent one would not end.
+        let long = Duration::from_hours(1);
+        let found = tokio::time::timeout(SOON, any(&addrs, long)).await;
+        assert_eq!(found.unwrap().unwrap().0.addr(), addrs[1]);
     }
 }

@@ -4,9 +4,10 @@
 //! When a fetch fails the other brokers are asked in turn who leads, and reading goes on where it
 //! was; what failed is told. Records of one partition come in order, partitions in any.
 
+mod place;
 mod settings;
 
-use std::collections::{BTreeMap, VecDeque, btree_map::Entry};
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
-use super::admin::{self, Admin, ClusterView, OffsetSpec};
+use super::admin::{self, ClusterView};
 use super::bootstrap::{self, BootstrapError};
 use super::connection::Connection;
 use super::error::{CallError, ErrorCode};
@@ -96,7 +97,15 @@ pub enum ConsumeError {
         /// The last failure.
         source: CallError,
     },
-    /// The broker does not say where a partition starts or ends.
+    /// No leader said in time where a partition starts or ends.
+    #[error("the offsets of partition {partition} could not be found: {source}")]
+    Unplaced {
+        /// The partition.
+        partition: u32,
+        /// The last failure.
+        source: CallError,
+    },
+    /// The broker refuses to say where a partition starts or ends.
     #[error("the offsets of partition {partition} are not known: {source}")]
     Offsets {
         /// The partition.
@@ -152,7 +161,7 @@ pub struct Consumer {
 }
 
 impl Consumer {
-    /// Finds the topic, and where reading begins and ends.
+    /// Finds the topic, and where reading begins and ends; asks again while leaders move.
     pub async fn open(settings: ConsumerSettings) -> Result<Self, ConsumeError> {
         let (admin, _) = bootstrap::any(&settings.bootstrap, TIMEOUT).await?;
         let unreachable = |error| BootstrapError::Unreachable(vec![error]);
@@ -199,50 +208,15 @@ impl Consumer {
         readers.map(move |reader| (reader.partition, position(reader)))
     }
 
-    async fn place(&mut self) -> Result<(), ConsumeError> {
-        let mut admins: BTreeMap<NodeId, Admin> = BTreeMap::new();
-        for at in 0..self.readers.len() {
-            let partition = self.readers[at].partition;
-            let placed = self.place_one(at, &mut admins).await;
-            placed.map_err(|source| ConsumeError::Offsets { partition, source })?;
-        }
-        Ok(())
-    }
-
-    async fn place_one(
-        &mut self,
-        at: usize,
-        admins: &mut BTreeMap<NodeId, Admin>,
-    ) -> Result<(), CallError> {
-        let topic = &self.settings.topic;
-        let reader = &mut self.readers[at];
-        let said = self.settings.partitions.offset(reader.partition);
-        let spec = match said.map_or(self.settings.start, Start::Offset) {
-            Start::Earliest => Some(OffsetSpec::Earliest),
-            Start::Latest => Some(OffsetSpec::Latest),
-            Start::Offset(offset) => {
-                reader.offset = offset;
-                None
-            }
+    fn next_to_ask(&mut self) -> SocketAddr {
+        let addrs: Vec<SocketAddr> = self.addrs.values().copied().collect();
+        let asked = if addrs.is_empty() {
+            &self.settings.bootstrap
+        } else {
+            &addrs
         };
-        if spec.is_none() && self.settings.end == End::Never {
-            // Nothing is to be asked: a leader that is gone is found while reading.
-            return Ok(());
-        }
-        let admin = leader_of(reader, &self.addrs, &self.settings.bootstrap, admins).await?;
-        if let Some(spec) = spec {
-            reader.offset = admin
-                .list_offset(topic, reader.partition, spec)
-                .await?
-                .offset;
-        }
-        if self.settings.end == End::Now {
-            let end = admin
-                .list_offset(topic, reader.partition, OffsetSpec::Latest)
-                .await?;
-            reader.end = Some(end.offset);
-        }
-        Ok(())
+        self.turn = (self.turn + 1) % asked.len();
+        asked[self.turn]
     }
 
     fn check_patience(&self) -> Result<(), ConsumeError> {
@@ -306,14 +280,7 @@ impl Consumer {
 
     fn start_refresh(&mut self) {
         self.refreshing = true;
-        let addrs: Vec<SocketAddr> = self.addrs.values().copied().collect();
-        let asked = if addrs.is_empty() {
-            &self.settings.bootstrap
-        } else {
-            &addrs
-        };
-        self.turn = (self.turn + 1) % asked.len();
-        let (addr, topic) = (asked[self.turn], self.settings.topic.clone());
+        let (addr, topic) = (self.next_to_ask(), self.settings.topic.clone());
         self.work.push(Box::pin(async move {
             tokio::time::sleep(RETRY_PAUSE).await;
             Done::Refreshed(admin::metadata(addr, Some(&[&topic]), TIMEOUT).await)
@@ -446,23 +413,6 @@ fn reader(partition: u32) -> Reader {
         leader: None,
         busy: false,
         good: Instant::now(),
-    }
-}
-
-/// A connection to a partition's leader, or to any broker when it has none; that one says so.
-async fn leader_of<'a>(
-    reader: &Reader,
-    addrs: &BTreeMap<NodeId, SocketAddr>,
-    bootstrap: &[SocketAddr],
-    admins: &'a mut BTreeMap<NodeId, Admin>,
-) -> Result<&'a Admin, CallError> {
-    let node = reader.leader.unwrap_or_default();
-    match admins.entry(node) {
-        Entry::Occupied(known) => Ok(known.into_mut()),
-        Entry::Vacant(unknown) => {
-            let addr = addrs.get(&node).copied().unwrap_or(bootstrap[0]);
-            Ok(unknown.insert(Admin::connect(addr, TIMEOUT).await?))
-        }
     }
 }
 

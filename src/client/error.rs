@@ -105,6 +105,10 @@ impl ErrorCode {
     pub const UNKNOWN_TOPIC: Self = Self(3);
     /// The topic exists already.
     pub const TOPIC_EXISTS: Self = Self(36);
+    /// The batch is larger than the topic takes.
+    pub const MESSAGE_TOO_LARGE: Self = Self(10);
+    /// The batch is larger than a segment.
+    pub const RECORD_LIST_TOO_LARGE: Self = Self(18);
     /// A gap in an idempotent producer's sequence.
     pub const OUT_OF_ORDER_SEQUENCE: Self = Self(45);
     /// The batch is in the log already.
@@ -120,6 +124,11 @@ impl ErrorCode {
     /// `Ok` for 0.
     pub fn check(code: i16) -> Result<(), Self> {
         Self::of(code).map_or(Ok(()), Err)
+    }
+
+    /// Whether a smaller batch could be taken.
+    pub fn is_too_large(self) -> bool {
+        matches!(self, Self::MESSAGE_TOO_LARGE | Self::RECORD_LIST_TOO_LARGE)
     }
 
     /// Whether Kafka's definition lets a client try again.
@@ -163,6 +172,14 @@ pub enum CallError {
 }
 
 impl CallError {
+    /// Whether asking again, another broker perhaps, can help.
+    pub fn is_retriable(&self) -> bool {
+        match self {
+            Self::Client(error) => !matches!(error, ClientError::Unsendable { .. }),
+            Self::Broker { code, .. } => code.is_retriable(),
+        }
+    }
+
     /// The broker's error code, when the broker answered.
     pub fn code(&self) -> Option<ErrorCode> {
         match self {

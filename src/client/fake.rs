@@ -38,6 +38,8 @@ const REMEMBERED: usize = 5;
 
 #[derive(Default)]
 struct Partition {
+    /// The largest batch that is taken; 0 for any.
+    max_bytes: usize,
     leader: i32,
     epoch: i32,
     log: Vec<(i64, Bytes)>,
@@ -45,6 +47,8 @@ struct Partition {
     producers: HashMap<i64, VecDeque<(i32, i32, i64)>>,
     /// Error codes for the next produces, instead of appending.
     refusals: VecDeque<i16>,
+    /// Error codes for the next questions about offsets.
+    unplaced: VecDeque<i16>,
     /// Appends, but answers with this code, once.
     append_and_refuse: Option<i16>,
 }
@@ -54,6 +58,8 @@ struct State {
     addrs: Vec<SocketAddr>,
     topics: BTreeMap<String, Vec<Partition>>,
     next_producer: i64,
+    /// No majority commits a producer id.
+    without_identities: bool,
     /// Records per produced batch, in order.
     batches: Vec<i32>,
 }
@@ -111,6 +117,30 @@ impl FakeCluster {
         state.topics.get_mut(topic).unwrap()[partition]
             .refusals
             .extend(codes);
+    }
+
+    pub(super) fn refuse_offsets(&self, topic: &str, partition: usize, codes: &[i16]) {
+        let mut state = self.state();
+        state.topics.get_mut(topic).unwrap()[partition]
+            .unplaced
+            .extend(codes);
+    }
+
+    /// How many refusals are left.
+    pub(super) fn refused_offsets(&self, topic: &str, partition: usize) -> usize {
+        self.state().topics[topic][partition].unplaced.len()
+    }
+
+    /// Answers questions for producer ids with COORDINATOR_NOT_AVAILABLE from now on.
+    pub(super) fn withhold_identities(&self) {
+        self.state().without_identities = true;
+    }
+
+    /// Refuses batches of more bytes, as `max.message.bytes` does.
+    pub(super) fn limit(&self, topic: &str, max_bytes: usize) {
+        for partition in self.state().topics.get_mut(topic).unwrap() {
+            partition.max_bytes = max_bytes;
+        }
     }
 
     pub(super) fn append_and_refuse(&self, topic: &str, partition: usize, code: i16) {
@@ -191,8 +221,10 @@ fn answer(id: i32, state: &mut State, request: RequestKind) -> ResponseKind {
         RequestKind::Metadata(asked) => ResponseKind::Metadata(metadata(state, asked)),
         RequestKind::InitProducerId(_) => {
             state.next_producer += 1;
+            let code = if state.without_identities { 15 } else { 0 };
             let id = state.next_producer.into();
-            ResponseKind::InitProducerId(InitProducerIdResponse::default().with_producer_id(id))
+            let answer = InitProducerIdResponse::default().with_producer_id(id);
+            ResponseKind::InitProducerId(answer.with_error_code(code))
         }
         RequestKind::Produce(asked) => ResponseKind::Produce(produce(id, state, asked)),
         RequestKind::Fetch(asked) => ResponseKind::Fetch(fetch(state, asked)),
@@ -298,6 +330,9 @@ impl Partition {
         if let Some(code) = self.refusals.pop_front() {
             return Err(code);
         }
+        if self.max_bytes > 0 && batch.len() > self.max_bytes {
+            return Err(10);
+        }
         let offset = self.append(batch)?;
         self.append_and_refuse.take().map_or(Ok(offset), Err)
     }
@@ -375,13 +410,15 @@ fn fetch(state: &mut State, asked: FetchRequest) -> FetchResponse {
 fn list(state: &mut State, asked: ListOffsetsRequest) -> ListOffsetsResponse {
     let mut topics = Vec::new();
     for topic in asked.topics {
-        let partitions = state.topics.get(&topic.name.to_string()).unwrap();
+        let partitions = state.topics.get_mut(&topic.name.to_string()).unwrap();
         let mut results = Vec::new();
         for wanted in topic.partitions {
-            let next = partitions[wanted.partition_index as usize].next;
+            let partition = &mut partitions[wanted.partition_index as usize];
+            let (next, code) = (partition.next, partition.unplaced.pop_front());
             results.push(
                 ListOffsetsPartitionResponse::default()
                     .with_partition_index(wanted.partition_index)
+                    .with_error_code(code.unwrap_or(0))
                     .with_offset(if wanted.timestamp == -2 { 0 } else { next }),
             );
         }

@@ -6,7 +6,8 @@
 //! ```
 //! Promises: what waits is batched without lingering, at most five requests of a partition are
 //! unanswered, a batch is sent again only by the settings' leave and then with the same bytes and
-//! sequence numbers, and every attempt that failed is an event. After a failure the other brokers
+//! sequence numbers (one that is too large for the broker as two, its records numbered as they
+//! were), and every attempt that failed is an event. After a failure the other brokers
 //! are asked in turn who leads. It does not choose partitions and does not compress.
 
 mod batch;
@@ -27,7 +28,7 @@ use kafka_protocol::messages::produce_request::PartitionProduceData;
 
 use super::admin::{self, ClusterView, ProducerIdentity, TopicView};
 use super::api::Api;
-use super::error::CallError;
+use super::error::{CallError, ClientError};
 use crate::spec::NodeId;
 use batch::SealedBatch;
 use brokers::Brokers;
@@ -44,12 +45,26 @@ pub enum OpenError {
     /// No broker answered well in time; the last one's reason.
     #[error("no broker answers: {0}")]
     Unreachable(#[source] CallError),
+    /// A broker knows the topic, and none gave a producer id: that takes a majority.
+    #[error("no majority of the brokers answers: {0}")]
+    NoIdentity(#[source] CallError),
     /// The brokers do not know the topic.
     #[error("there is no topic {0:?}")]
     NoTopic(String),
     /// No address to begin with.
     #[error("no bootstrap address was given")]
     NoBootstrap,
+}
+
+impl OpenError {
+    /// How far an attempt came: nobody there, no answer, no identity.
+    fn closeness(&self) -> u8 {
+        match self {
+            Self::Unreachable(CallError::Client(ClientError::Refused { .. })) => 0,
+            Self::Unreachable(_) => 1,
+            Self::NoIdentity(_) | Self::NoTopic(_) | Self::NoBootstrap => 2,
+        }
+    }
 }
 
 /// Why a record was not taken.
@@ -83,13 +98,20 @@ impl Producer {
         if settings.bootstrap.is_empty() {
             return Err(OpenError::NoBootstrap);
         }
+        let mut closest = None;
         loop {
             let error = match ask(&settings, &mut brokers).await {
                 Ok((view, identity)) => return Self::over(settings, brokers, &view, identity),
+                Err(error @ OpenError::NoTopic(_)) => return Err(error),
                 Err(error) => error,
             };
-            if Instant::now() >= give_up {
-                return Err(OpenError::Unreachable(error));
+            // Brokers are asked in turn: what the last one says need not be what is in the way.
+            let told = closest.take().into_iter().chain([error]);
+            closest = told.max_by_key(OpenError::closeness);
+            if Instant::now() >= give_up
+                && let Some(error) = closest
+            {
+                return Err(error);
             }
             tokio::time::sleep(settings.retry_pause).await;
         }
@@ -101,10 +123,7 @@ impl Producer {
         view: &ClusterView,
         identity: Option<ProducerIdentity>,
     ) -> Result<Self, OpenError> {
-        let topic = view.topic(&settings.topic);
-        let Some(topic) = topic.filter(|topic| is_whole(topic)) else {
-            return Err(OpenError::NoTopic(settings.topic));
-        };
+        let topic = whole(view, &settings)?;
         let lane = |_| identity.map_or_else(Lane::unnumbered, Lane::numbered);
         let mut producer = Self {
             lanes: topic.partitions.iter().map(lane).collect(),
@@ -358,6 +377,14 @@ fn seat(partition: u32, batch: &SealedBatch) -> Seat {
     }
 }
 
+fn whole<'a>(
+    view: &'a ClusterView,
+    settings: &ProducerSettings,
+) -> Result<&'a TopicView, OpenError> {
+    let topic = view.topic(&settings.topic).filter(|topic| is_whole(topic));
+    topic.ok_or_else(|| OpenError::NoTopic(settings.topic.clone()))
+}
+
 /// Whether the partitions are numbered from 0 without a gap.
 fn is_whole(topic: &TopicView) -> bool {
     let indexes = topic.partitions.iter().map(|partition| partition.index);
@@ -368,12 +395,17 @@ fn is_whole(topic: &TopicView) -> bool {
 async fn ask(
     settings: &ProducerSettings,
     brokers: &mut Brokers,
-) -> Result<(ClusterView, Option<ProducerIdentity>), CallError> {
+) -> Result<(ClusterView, Option<ProducerIdentity>), OpenError> {
     let addr = brokers.next_to_ask(Instant::now());
     let timeout = settings.attempt_timeout;
-    let view = admin::metadata(addr, Some(&[&settings.topic]), timeout).await?;
+    let view = admin::metadata(addr, Some(&[&settings.topic]), timeout).await;
+    let view = view.map_err(OpenError::Unreachable)?;
+    whole(&view, settings)?;
     let identity = match settings.idempotence {
-        Idempotence::On => Some(work::identity(addr, timeout).await?),
+        Idempotence::On => {
+            let identity = work::identity(addr, timeout).await;
+            Some(identity.map_err(OpenError::NoIdentity)?)
+        }
         Idempotence::Off => None,
     };
     Ok((view, identity))

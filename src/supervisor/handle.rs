@@ -49,12 +49,15 @@ pub fn locate(places: &Places, name: &ClusterName) -> Result<ClusterSpec, Troubl
     spec.ok_or_else(|| no_cluster(name))
 }
 
-/// Removes a stopped cluster with all its data.
+/// Removes a stopped cluster with all its data, or the log of a supervisor that is all that is left.
 pub fn wipe(places: &Places, name: &ClusterName) -> Result<(), Trouble> {
-    find_dir(places, name)?;
+    if find(places, name).is_none() {
+        let removed = std::fs::remove_file(places.supervisor_log(name));
+        return removed.map_err(|_none| no_cluster(name));
+    }
     let refused = |error| Trouble::of(TroubleCode::Precondition, &error);
     match take_existing(places, name) {
-        Ok(Some(Claim::Taken(claimed))) => claimed.wipe().map_err(refused),
+        Ok(Some(Claim::Taken(claimed))) => claimed.wipe_whole().map_err(refused),
         Ok(None) => Ok(()),
         Ok(Some(Claim::Busy(dir))) => Err(locked(name, dir.path(), "it is still running")),
         Err(error) => Err(refused(error)),

@@ -12,6 +12,7 @@
 //! ```
 
 mod actor;
+mod contested;
 mod control;
 mod directory;
 mod doctor;
@@ -20,6 +21,7 @@ mod exit;
 mod facts;
 mod handle;
 mod ladder;
+mod last_words;
 mod launched;
 mod lines;
 mod log_tail;
@@ -42,13 +44,16 @@ mod tests;
 mod trouble;
 
 pub use actor::Ended;
+pub use contested::{ContestedPort, Keep};
 pub use control::{Acted, Action, Verb, leader_for};
 pub use directory::{ClusterDir, DirectoryError, Entry, find, list, sweep};
-pub use doctor::{Finding, Health, examine};
+pub use doctor::{Finding, Health, PlanOf, deaths, examine};
 pub use event::{ClusterEvent, PhaseName};
 pub use exit::Exit;
 pub use handle::{ClusterHandle, Guard, News, locate, wipe};
 pub use ladder::Await;
+#[cfg(test)]
+pub(crate) use last_words::LastWords;
 pub use launched::{Launched, Pace, launch, serve_launcher};
 pub use log_tail::{escape, is_error, last_line};
 pub use name::{BadName, ClusterName};

@@ -52,8 +52,12 @@ impl Places {
 
     /// The log of a detached supervisor: what it says when it has nobody to tell.
     pub fn supervisor_log(&self, name: &ClusterName) -> PathBuf {
-        self.data_home
-            .join(format!("chronik-dev/supervisors/{name}.log"))
+        self.supervisor_logs().join(format!("{name}.log"))
+    }
+
+    /// The directory of these logs.
+    pub(super) fn supervisor_logs(&self) -> PathBuf {
+        self.data_home.join("chronik-dev/supervisors")
     }
 
     /// Opens that log for appending.

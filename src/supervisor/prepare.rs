@@ -9,11 +9,14 @@ use std::time::Duration;
 use rand::RngCore;
 use tokio::time::{Instant, sleep};
 
+use super::contested::{ContestedPort, Keep};
 use super::directory::{Claim, ClaimedDir, ClusterDir, DirectoryError, claim, find, spec_in};
 use super::ladder::Formation;
 use super::places::Places;
 use super::request::{Home, LaunchRequest, Links, PortWish, SearchWish};
-use crate::ports::{self, LeaseError, LockError, PlanPolicy, PortLease, PortLocks, SearchPorts};
+use crate::ports::{
+    self, Acquired, LeaseError, LockError, PlanPolicy, PortLease, PortLocks, SearchPorts,
+};
 use crate::spec::defaults::{MAX_RELAYED_NODES, NODES, PORT_BASE};
 use crate::spec::{ClusterId, ClusterSpec, PortPlan, Settings};
 
@@ -50,9 +53,12 @@ pub enum PrepareError {
         /// The cluster that was asked for.
         asked: String,
     },
+    /// One of its ports.
+    #[error(transparent)]
+    Taken(#[from] ContestedPort),
     /// Its ports.
     #[error(transparent)]
-    Ports(#[from] LeaseError),
+    Ports(LeaseError),
     /// The directory of port locks.
     #[error(transparent)]
     Locks(#[from] LockError),
@@ -104,10 +110,11 @@ fn refuse_name(
 ///
 /// A directory that was made for this and never got a spec is removed again.
 pub(super) async fn prepare(
+    places: &Places,
     claimed: ClaimedDir,
     request: &LaunchRequest,
 ) -> Result<Prepared, PrepareError> {
-    match prepare_spec(claimed.dir(), request).await {
+    match prepare_spec(places, claimed.dir(), request).await {
         Ok((spec, lease, notices)) => Ok(Prepared {
             formation: formation(claimed.dir()),
             links: if spec.direct {
@@ -142,6 +149,7 @@ fn formation(dir: &ClusterDir) -> Formation {
 }
 
 async fn prepare_spec(
+    places: &Places,
     dir: &ClusterDir,
     request: &LaunchRequest,
 ) -> Result<(ClusterSpec, PortLease, Vec<String>), PrepareError> {
@@ -151,11 +159,13 @@ async fn prepare_spec(
     let (mut spec, lease) = if let Some(spec) = stored.clone() {
         refuse_name(dir.path(), &spec, request)?;
         check(&spec, request)?;
-        let lease = lease_again(&locks, &spec.ports).await?;
-        (spec, lease)
+        let lease = lease_again(&locks, &spec.ports).await;
+        (
+            spec,
+            lease.map_err(|error| contested(places, kept(request), error))?,
+        )
     } else {
-        let nodes = usize::from(request.nodes.unwrap_or(NODES));
-        let acquired = ports::acquire(&locks, nodes, search(request), policy(request))?;
+        let acquired = acquire(places, &locks, request)?;
         if acquired.moved_by > 0 {
             notices.push(moved(acquired.moved_by));
         }
@@ -187,6 +197,28 @@ async fn lease_again(locks: &PortLocks, plan: &PortPlan) -> Result<PortLease, Le
             Err(LeaseError::Taken(_)) if Instant::now() < deadline => sleep(LEASE_AGAIN).await,
             other => return other,
         }
+    }
+}
+
+/// Finds and leases the ports of a new cluster.
+fn acquire(
+    places: &Places,
+    locks: &PortLocks,
+    request: &LaunchRequest,
+) -> Result<Acquired, PrepareError> {
+    let nodes = usize::from(request.nodes.unwrap_or(NODES));
+    let acquired = ports::acquire(locks, nodes, search(request), policy(request));
+    acquired.map_err(|error| contested(places, Keep::Chosen, error))
+}
+
+fn kept(request: &LaunchRequest) -> Keep {
+    Keep::Stored(request.cluster.clone())
+}
+
+fn contested(places: &Places, keep: Keep, error: LeaseError) -> PrepareError {
+    match error {
+        LeaseError::Taken(taken) => ContestedPort::new(places, keep, taken).into(),
+        other => PrepareError::Ports(other),
     }
 }
 
@@ -280,7 +312,7 @@ fn refuse_elsewhere(stored: Option<&ClusterDir>, chosen: &Path) -> Result<(), Pr
 /// What a request would run, without touching anything.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DryRun {
-    /// The ports, where the plan is not moved.
+    /// The ports.
     pub ports: PortPlan,
     /// The cluster's directory, when it exists.
     pub directory: Option<ClusterDir>,
@@ -288,9 +320,11 @@ pub struct DryRun {
     pub stored: bool,
     /// How its links would go.
     pub links: Links,
+    /// What the user should know of it.
+    pub notices: Vec<String>,
 }
 
-/// Answers what a request would run.
+/// Answers what a request would run, or what would keep it from running.
 pub fn dry_run(places: &Places, request: &LaunchRequest) -> Result<DryRun, PrepareError> {
     let directory = find(places, &request.cluster);
     if let Home::Chosen(path) = &request.home {
@@ -302,16 +336,24 @@ pub fn dry_run(places: &Places, request: &LaunchRequest) -> Result<DryRun, Prepa
         .map(ClusterDir::load_spec)
         .transpose()?
         .flatten();
-    let ports = if let Some(spec) = &stored {
-        check(spec, request)?;
-        spec.ports.clone()
-    } else {
-        let nodes = usize::from(request.nodes.unwrap_or(NODES));
-        let base = match request.ports {
-            PortWish::Base(base) => base,
-            PortWish::Unsaid | PortWish::Random => PORT_BASE,
-        };
-        ports::plan(nodes, base, search(request)).map_err(LeaseError::from)?
+    let mut notices = Vec::new();
+    // Whoever runs it has its ports.
+    let runs = directory.as_ref().is_some_and(ClusterDir::is_locked);
+    let ports = match &stored {
+        Some(spec) => {
+            check(spec, request)?;
+            if !runs {
+                let lease = ports::lease(&Places::port_locks()?, spec.ports.clone());
+                lease.map_err(|error| contested(places, kept(request), error))?;
+            }
+            spec.ports.clone()
+        }
+        None if runs => planned(request)?,
+        None => {
+            let acquired = acquire(places, &Places::port_locks()?, request)?;
+            notices.extend((acquired.moved_by > 0).then(|| moved(acquired.moved_by)));
+            acquired.lease.plan().clone()
+        }
     };
     let many = ports.0.len() > MAX_RELAYED_NODES;
     Ok(DryRun {
@@ -319,5 +361,17 @@ pub fn dry_run(places: &Places, request: &LaunchRequest) -> Result<DryRun, Prepa
         ports,
         directory,
         stored: stored.is_some(),
+        notices,
     })
+}
+
+/// The plan of a cluster that is being made at this moment: its own maker finds the ports.
+fn planned(request: &LaunchRequest) -> Result<PortPlan, PrepareError> {
+    let nodes = usize::from(request.nodes.unwrap_or(NODES));
+    let base = match request.ports {
+        PortWish::Base(base) => base,
+        PortWish::Unsaid | PortWish::Random => PORT_BASE,
+    };
+    let plan = ports::plan(nodes, base, search(request));
+    plan.map_err(|error| PrepareError::Ports(error.into()))
 }

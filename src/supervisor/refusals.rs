@@ -41,6 +41,12 @@ impl PrepareError {
                 .hint(format!(
                     "or name another directory for {asked} with --data-dir"
                 )),
+            Self::Taken(contested) => {
+                let trouble =
+                    port_taken(Trouble::of(TroubleCode::PortTaken, self), &contested.taken);
+                let cures = contested.cures();
+                cures.into_iter().fold(trouble, Trouble::hint)
+            }
             Self::Ports(error) => ports(error),
             Self::Locks(_) => Trouble::of(TroubleCode::Precondition, self),
         }
@@ -83,9 +89,9 @@ fn directory(error: &DirectoryError, cluster: &str) -> Trouble {
 
 fn ports(error: &LeaseError) -> Trouble {
     match error {
-        LeaseError::Taken(taken) => port_taken(Trouble::of(TroubleCode::PortTaken, error), taken),
-        LeaseError::Exhausted { last, .. } => {
-            port_taken(Trouble::of(TroubleCode::PortTaken, error), last)
+        LeaseError::Taken(taken) | LeaseError::Exhausted { last: taken, .. } => {
+            port_taken(Trouble::of(TroubleCode::PortTaken, error), taken)
+                .hint("end that process, or choose another base: --port-base PORT")
         }
         LeaseError::Plan(_) => Trouble::of(TroubleCode::Usage, error),
         LeaseError::Locks(_) | LeaseError::Socket { .. } => {
@@ -105,7 +111,6 @@ fn port_taken(trouble: Trouble, taken: &PortTaken) -> Trouble {
     trouble
         .with_details(details)
         .hint("chronik-dev ports shows who holds what")
-        .hint("end that process, or choose another base: --port-base PORT")
 }
 
 #[cfg(test)]

@@ -100,7 +100,7 @@ pub(super) async fn run(
     };
     let socket = places.socket(request.cluster.as_str(), claimed.dir().path())?;
     let socket = ControlSocket::bind(&socket).map_err(system("bind the control socket"))?;
-    let prepared = prepare(claimed, &request).await?;
+    let prepared = prepare(places, claimed, &request).await?;
     announce(&news, &prepared);
     let relays = relays(&prepared)?;
     let (events, inbox) = mpsc::channel(MAX_EVENTS);

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::directory::ClusterDir;
 use super::facts::Facts;
+use super::last_words::LastWords;
 use super::node_state::{ExitCause, NodeState};
 use super::node_task::{Life, Order};
 use super::status::NodeView;
@@ -202,6 +203,15 @@ impl Slot {
                 .filter(|_| self.runs()),
             applied: self.facts.applied.filter(|_| self.runs()),
             load: None,
+            last_words: self.last_words(),
+        }
+    }
+
+    /// What the current or last process said of its end.
+    pub(super) fn last_words(&self) -> LastWords {
+        LastWords {
+            fatal: self.facts.fatal.clone(),
+            log_from: self.log_from,
         }
     }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use super::event::PhaseName;
+use super::last_words::LastWords;
 use crate::spec::{ClusterId, ClusterSpec, NodeId, Ports, Role};
 
 /// A phase that was passed.
@@ -112,6 +113,9 @@ pub struct NodeView {
     pub applied: Option<u64>,
     /// What the node itself says, when it answers.
     pub load: Option<NodeLoad>,
+    /// What its last process said before it ended; it does not leave the supervisor.
+    #[serde(skip)]
+    pub(crate) last_words: LastWords,
 }
 
 /// What a node says of its partitions.

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends")]
 
+mod advice;
 #[cfg(feature = "planted-bugs")]
 mod bugs;
 mod cluster;

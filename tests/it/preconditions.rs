@@ -92,6 +92,8 @@ async fn a_node_refuses_the_data_of_another_cluster() {
     std::fs::rename(&from, &to).expect("a directory can be moved");
     let ran = other.try_run(&format!("start {node}")).await;
     assert_eq!(ran.code, Some(4), "{ran}");
+    let said = ran.envelope["error"]["message"].to_string();
+    assert!(said.contains("it said: "), "its own words are told: {ran}");
     let ids = [
         one.status().await.cluster_id,
         other.status().await.cluster_id,

@@ -3,7 +3,7 @@
 //! It calls what users call and reads what they read. When it is dropped, every cluster of its
 //! home is stopped, so that no process is left behind.
 
-use std::io::{BufRead, BufReader, Lines};
+use std::io::{BufRead, BufReader, Lines, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -62,6 +62,14 @@ impl User {
     /// Runs a command to its end.
     pub(crate) fn run(&self, words: &[&str]) -> Output {
         self.command(words).output().unwrap()
+    }
+
+    /// Runs a command to its end, with something to read.
+    pub(crate) fn run_with(&self, words: &[&str], input: &[u8]) -> Output {
+        let mut file = tempfile::tempfile_in(self.path("tmp")).unwrap();
+        file.write_all(input).unwrap();
+        file.rewind().unwrap();
+        self.command(words).stdin(file).output().unwrap()
     }
 
     /// Runs a command to its end, which must be good.

@@ -147,6 +147,7 @@ fn errors_without_a_cluster_are_what_they_were() {
         "kill 1 --for soon",
         "kill 1 --signal NOPE",
         "topic list",
+        "produce orders --acks 2",
         "consume orders --bootstrap 127.0.0.1:1",
         "consume orders --bootstrap nowhere",
         "consume orders --group g --partition 1",

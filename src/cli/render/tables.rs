@@ -35,7 +35,21 @@ pub(in crate::cli) fn status(context: &Context, status: &ClusterStatus) -> Strin
         Some(format!("{} waits for {on}", node.name))
     });
     parts.extend(waiting);
+    let dead = status.nodes.iter().filter(|node| node.died);
+    parts.extend(dead.map(|node| death(&status.cluster, node, style)));
     parts.join("\n")
+}
+
+/// How a node died, and the next step.
+fn death(cluster: &str, node: &NodeView, style: Style) -> String {
+    let how = node.exit.as_deref().unwrap_or("nobody saw how");
+    let logs = command(cluster, &format!("logs {} --errors", node.id.0));
+    let start = command(cluster, &format!("start {}", node.id.0));
+    let died = style.red("died:");
+    format!(
+        "{died} {}: {how}; {logs} shows why, {start} starts it again",
+        node.name
+    )
 }
 
 /// When a fault ends, or what ends it.

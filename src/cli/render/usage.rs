@@ -24,13 +24,36 @@ pub(in crate::cli) fn print(error: &clap::Error) -> u8 {
     }
     let text = error.to_string();
     let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
-    let command = std::env::args().nth(1).unwrap_or_default();
+    let command = command(std::env::args().skip(1)).unwrap_or_default();
     drop(Context::raw(&envelope_of(&command, &Failure::usage(text))));
     Exit::Usage.code()
+}
+
+/// The first word that is no flag and no flag's value, if there is one.
+fn command(mut words: impl Iterator<Item = String>) -> Option<String> {
+    loop {
+        let word = words.next()?;
+        if word == "--color" {
+            words.next();
+        } else if !word.starts_with('-') {
+            return Some(word);
+        }
+    }
 }
 
 fn json_was_asked() -> bool {
     std::env::args_os()
         .take_while(|word| word != OsStr::new("--"))
         .any(|word| word == OsStr::new("--json"))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_flag_is_no_command() {
+        let command = |line: &str| super::command(line.split(' ').map(str::to_owned));
+        assert_eq!(command("--json"), None);
+        assert_eq!(command("--color never --json statsu").unwrap(), "statsu");
+        assert_eq!(command("kill nobody --json").unwrap(), "kill");
+    }
 }

@@ -1,6 +1,7 @@
 //! What `scenario` takes.
 
-use std::path::PathBuf;
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
 
 use crate::cli::outcome::Failure;
 use crate::scenarios::catalogue::Scenario;
@@ -80,6 +81,16 @@ pub(in crate::cli) struct Args {
     pub(super) junit: Option<PathBuf>,
 }
 
+/// Opens a file for writing and leaves it as it was.
+fn check_file(file: &Path) -> std::io::Result<()> {
+    let existed = file.exists();
+    drop(OpenOptions::new().append(true).create(true).open(file)?);
+    if existed {
+        return Ok(());
+    }
+    std::fs::remove_file(file)
+}
+
 impl Args {
     /// The scenarios that are asked for, each once, in the order of the catalogue for `all`.
     pub(super) fn chosen(&self) -> Result<Vec<Scenario>, Failure> {
@@ -114,6 +125,15 @@ impl Args {
     pub(super) fn settings(&self) -> Result<Settings, Failure> {
         let words = self.set.iter().map(String::as_str);
         Settings::parse(words).map_err(|error| Failure::usage(format!("--set {error}")))
+    }
+
+    /// Refuses places that nothing can be written to, before anything runs.
+    pub(super) fn check_outputs(&self) -> Result<(), Failure> {
+        if let Some(file) = &self.junit {
+            let doing = || format!("cannot write {}", file.display());
+            check_file(file).map_err(|source| Failure::system(doing(), &source))?;
+        }
+        Ok(())
     }
 
     /// The command that repeats one run.

@@ -25,6 +25,7 @@ pub(super) fn run(context: &Context, args: &Args) -> CommandResult {
     }
     let chosen = args.chosen()?;
     let settings = args.settings()?;
+    args.check_outputs()?;
     // What a killed run left behind is in nobody's way: failing to remove it is no failure.
     drop(sweep(&places()));
     // A foreign cluster's disk is not ours to see.

@@ -66,6 +66,8 @@ pub struct ConsumerSettings {
     pub start: Start,
     /// Where reading ends.
     pub end: End,
+    /// For how long leaders are asked again where a partition begins and ends; zero asks once.
+    pub place_within: Duration,
     /// After so long without a successful fetch of a partition, reading ends with an error.
     pub give_up_after: Duration,
 }

@@ -29,6 +29,7 @@ fn settings(cluster: &FakeCluster) -> ConsumerSettings {
         partitions: Partitions::All,
         start: Start::Earliest,
         end: End::Now,
+        place_within: SOON,
         give_up_after: SOON,
     }
 }
@@ -83,6 +84,53 @@ async fn reading_goes_on_at_the_next_leader() {
     assert!(matches!(trouble, Consumed::Trouble(_)));
     cluster.move_leader("t", 0, 2);
     assert_eq!(read(&mut consumer).await[&0], [0, 1, 2, 3, 4]);
+}
+
+#[tokio::test]
+async fn a_leader_that_moves_at_the_start_is_asked_for_again() {
+    let mut cluster = FakeCluster::start(3).await;
+    cluster.topic("t", 3);
+    for partition in 0..3 {
+        write(&cluster, partition, 5).await;
+    }
+    // One is named and does not lead any more, one is named and dead: both as after a start.
+    cluster.refuse_offsets("t", 1, &[6, 5, 6]);
+    cluster.kill(3).await;
+    let moving = async {
+        while cluster.refused_offsets("t", 1) > 0 {
+            tokio::task::yield_now().await;
+        }
+        cluster.move_leader("t", 2, 1);
+    };
+    let opening = Consumer::open(settings(&cluster));
+    let (consumer, ()) = tokio::join!(opening, moving);
+    let read = read(&mut consumer.unwrap()).await;
+    for partition in 0..3 {
+        assert_eq!(read[&partition], [0, 1, 2, 3, 4]);
+    }
+}
+
+#[tokio::test]
+async fn a_partition_whose_leader_never_comes_is_given_up_in_time() {
+    let mut cluster = FakeCluster::start(2).await;
+    cluster.topic("t", 2);
+    cluster.kill(2).await;
+    let mut settings = settings(&cluster);
+    settings.place_within = Duration::from_millis(30);
+    let error = Consumer::open(settings).await.err().unwrap();
+    let unplaced = matches!(error, ConsumeError::Unplaced { partition: 1, .. });
+    assert!(unplaced, "{error}");
+}
+
+#[tokio::test]
+async fn a_broker_that_refuses_for_good_is_asked_once() {
+    let cluster = FakeCluster::start(1).await;
+    cluster.topic("t", 1);
+    // Not authorized, and then nothing any more.
+    cluster.refuse_offsets("t", 0, &[29]);
+    let error = Consumer::open(settings(&cluster)).await.err().unwrap();
+    let refused = matches!(error, ConsumeError::Offsets { partition: 0, .. });
+    assert!(refused, "{error}");
 }
 
 #[tokio::test]

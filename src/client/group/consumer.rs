@@ -290,6 +290,8 @@ async fn enter(
         partitions: Partitions::From(offsets),
         start: settings.start,
         end: End::Never,
+        // A member that waits sends no heartbeat: it joins anew instead.
+        place_within: Duration::ZERO,
         give_up_after: settings.give_up_after,
     };
     let consumer = Consumer::open(settings).await.map_err(hindrance)?;
@@ -299,7 +301,9 @@ async fn enter(
 /// A leader that is on its way elsewhere is no reason to end.
 fn hindrance(error: ConsumeError) -> Hindrance {
     match error {
-        ConsumeError::Offsets { source, .. } => Hindrance::Setback(Setback::Seek(source)),
+        ConsumeError::Offsets { source, .. } | ConsumeError::Unplaced { source, .. } => {
+            Hindrance::Setback(Setback::Seek(source))
+        }
         other => Hindrance::Fatal(other),
     }
 }

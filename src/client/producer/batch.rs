@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::event::Run;
 use crate::client::admin::ProducerIdentity;
-use crate::protocol::records::BatchBuilder;
+use crate::protocol::records::{BatchBuilder, BatchHeader, Record, records};
 
 /// Room for the lengths, deltas and counts of one record.
 const RECORD_OVERHEAD: usize = 32;
@@ -103,6 +103,65 @@ pub(super) struct SealedBatch {
     /// When it was last sent.
     pub(super) sent: Instant,
     pub(super) attempts: u32,
+}
+
+impl SealedBatch {
+    /// Its records as two batches, numbered as they were; `None` when it has but one.
+    pub(super) fn halves(&self) -> Option<[Self; 2]> {
+        // It was built here: it can be read.
+        let header = BatchHeader::parse(&self.bytes).ok()?;
+        let records = records(&self.bytes).ok()?;
+        let (front, back) = records.split_at(records.len() / 2);
+        if front.is_empty() {
+            return None;
+        }
+        let middle = front.len() as u32;
+        Some([
+            self.part(&header, front, 0),
+            self.part(&header, back, middle),
+        ])
+    }
+
+    /// A batch of some of its records, of which the first is number `skip`.
+    fn part(&self, header: &BatchHeader, records: &[Record], skip: u32) -> Self {
+        let mut builder = BatchBuilder::new();
+        if header.is_idempotent() {
+            let sequence = header.base_sequence.wrapping_add(skip as i32) & i32::MAX;
+            builder = builder.producer(header.producer_id, header.producer_epoch, sequence);
+        }
+        let mut weight = 0;
+        for record in records {
+            let (key, value) = (record.key.as_deref(), record.value.as_deref());
+            builder.push(record.timestamp, key, value, &record.headers);
+            weight += NewRecord { key, value }.size();
+        }
+        let count = records.len() as u32;
+        Self {
+            bytes: builder.build(),
+            first: self.first + u64::from(skip),
+            records: count,
+            weight,
+            runs: runs_of(&self.runs, skip, count),
+            ..*self
+        }
+    }
+}
+
+/// The runs of `take` records after the first `skip`.
+fn runs_of(runs: &[Run], mut skip: u32, mut take: u32) -> Vec<Run> {
+    let mut part = Vec::new();
+    for run in runs {
+        let passed = run.records.min(skip);
+        let records = (run.records - passed).min(take);
+        (skip, take) = (skip - passed, take - records);
+        if records > 0 {
+            part.push(Run {
+                records,
+                at: run.at,
+            });
+        }
+    }
+    part
 }
 
 fn now_ms() -> i64 {

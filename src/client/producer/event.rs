@@ -32,7 +32,8 @@ pub struct Span {
 pub enum Event {
     /// A batch is acked.
     Acked(Acked),
-    /// One attempt to send a batch failed. Another follows, or [`Event::GaveUp`].
+    /// One attempt to send a batch failed. Another follows, or [`Event::GaveUp`]; a batch that was
+    /// refused as too large is sent again as two.
     Failed(Failed),
     /// These records will not be sent again; each of their attempts was told before.
     GaveUp(Span),
@@ -82,6 +83,8 @@ pub struct Acked {
 pub struct Failed {
     /// Which records.
     pub span: Span,
+    /// The size of their batch.
+    pub bytes: usize,
     /// Who was asked.
     pub broker: NodeId,
     /// How it failed.

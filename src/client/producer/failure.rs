@@ -40,6 +40,10 @@ impl Producer {
         match ErrorCode::of(result.error_code) {
             None => self.acked(broker, seat, offset),
             Some(ErrorCode::DUPLICATE_SEQUENCE) => self.acked(broker, seat, None),
+            // Another leader would say the same.
+            Some(code) if code.is_too_large() => {
+                self.failed(broker, seat, AttemptError::Code(code));
+            }
             Some(code) => {
                 self.failed(broker, seat, AttemptError::Code(code));
                 self.lanes[seat.partition as usize].lose_leader(broker, None);
@@ -92,15 +96,25 @@ impl Producer {
             return;
         };
         let young = at.duration_since(batch.born) < self.settings.give_up_after;
-        let again = young && !lane.is_spent() && is_retriable(&error, lane.is_head(seat.first));
+        let allowed = young && !lane.is_spent();
+        let again = allowed && is_retriable(&error, lane.is_head(seat.first));
+        let halves = (allowed && is_too_large(&error)).then(|| batch.halves());
         self.events.push_back(Event::Failed(Failed {
             span: span(seat.partition, &batch),
+            bytes: batch.bytes.len(),
             broker,
             error,
             sent: batch.sent,
             at,
         }));
-        if again {
+        if let Some(halves) = halves.flatten() {
+            // What is still to come need not be refused first.
+            let half = batch.bytes.len() / 2;
+            self.settings.max_batch = self.settings.max_batch.min(half);
+            for half in halves {
+                lane.give_back(half);
+            }
+        } else if again {
             lane.give_back(batch);
         } else {
             self.give_up(seat.partition, batch);
@@ -187,6 +201,10 @@ fn is_retriable(error: &AttemptError, is_head: bool) -> bool {
         AttemptError::Code(ErrorCode::OUT_OF_ORDER_SEQUENCE) => !is_head,
         AttemptError::Code(code) => code.is_retriable(),
     }
+}
+
+fn is_too_large(error: &AttemptError) -> bool {
+    matches!(error, AttemptError::Code(code) if code.is_too_large())
 }
 
 fn result_of(answer: &ProduceResponse, partition: u32) -> Option<&PartitionProduceResponse> {

@@ -340,3 +340,74 @@ async fn a_topic_that_is_not_there_is_an_error() {
     let opened = Producer::open(settings, SOON).await;
     assert!(matches!(opened.err(), Some(OpenError::NoTopic(_))));
 }
+
+#[tokio::test]
+async fn a_broker_without_a_majority_is_not_taken_for_a_dead_one() {
+    let mut cluster = FakeCluster::start(2).await;
+    cluster.topic("t", 1);
+    cluster.withhold_identities();
+    cluster.kill(2).await;
+    let mut settings = ProducerSettings::new(cluster.addrs(), "t");
+    settings.attempt_timeout = Duration::from_millis(20);
+    // The dead broker is asked as well, and the living one says more.
+    let opened = Producer::open(settings.clone(), Duration::from_millis(60)).await;
+    assert!(matches!(opened.err(), Some(OpenError::NoIdentity(_))));
+    cluster.kill(1).await;
+    let opened = Producer::open(settings, Duration::ZERO).await;
+    assert!(matches!(opened.err(), Some(OpenError::Unreachable(_))));
+}
+
+#[tokio::test]
+async fn a_batch_that_is_too_large_is_split_until_it_is_not() {
+    for idempotence in [Idempotence::On, Idempotence::Off] {
+        let cluster = FakeCluster::start(1).await;
+        cluster.topic("t", 1);
+        cluster.limit("t", 200);
+        let mut producer = open(&cluster, |s| s.idempotence = idempotence).await;
+        push(&mut producer, 0, 500);
+        let told = drain(&mut producer).await;
+        assert_eq!(told.offsets(0), dense(500));
+        assert!(told.failed.contains(&"MessageTooLarge (10)".to_owned()));
+        let refused = told.failed.len();
+        // The size is learnt: what follows is not refused first.
+        push(&mut producer, 0, 500);
+        let told = drain_after(&mut producer, &[500]).await;
+        assert_eq!(told.offsets_from(0, 500).len(), 500);
+        assert!(told.failed.len() < refused.min(5), "{:?}", told.failed);
+    }
+}
+
+#[tokio::test]
+async fn a_record_that_is_too_large_is_given_up_and_those_before_it_are_not() {
+    let cluster = FakeCluster::start(1).await;
+    cluster.topic("t", 1);
+    cluster.limit("t", 200);
+    let mut producer = open(&cluster, |_| ()).await;
+    push(&mut producer, 0, 9);
+    let record = NewRecord {
+        key: None,
+        value: Some(&[b'x'; 300]),
+    };
+    producer.push(0, record, Instant::now()).unwrap();
+    let told = drain(&mut producer).await;
+    assert_eq!(told.offsets(0), dense(9));
+    assert_eq!(
+        told.gave_up,
+        [Span {
+            partition: 0,
+            first: 9,
+            records: 1
+        }]
+    );
+}
+
+#[tokio::test]
+async fn a_batch_that_may_be_sent_but_once_is_not_split() {
+    let cluster = FakeCluster::start(1).await;
+    cluster.topic("t", 1);
+    cluster.limit("t", 200);
+    let mut producer = open(&cluster, |s| s.give_up_after = Duration::ZERO).await;
+    push(&mut producer, 0, 50);
+    let told = drain(&mut producer).await;
+    assert_eq!((told.failed.len(), told.gave_up.len()), (1, 1));
+}

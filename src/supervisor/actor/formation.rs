@@ -11,7 +11,6 @@ use crate::spec::{NodeId, show_duration};
 use crate::supervisor::event::{ClusterEvent, PhaseName};
 use crate::supervisor::exit::Exit;
 use crate::supervisor::ladder::{Formation, Known, Ladder, Progress};
-use crate::supervisor::log_tail;
 use crate::supervisor::request::LaunchRequest;
 use crate::supervisor::status::Phase;
 use crate::supervisor::trouble::{Trouble, TroubleCode};
@@ -200,10 +199,6 @@ impl Supervisor {
         if let Some(on) = &slot.said {
             trouble = trouble.fact(format!("last status: waiting for {on}"));
         }
-        if let Some((error, hint)) = slot.facts.fatal.clone() {
-            trouble = trouble.fact(format!("it said: {error}"));
-            trouble.hints.extend(hint);
-        }
         let trouble = self.with_log(trouble, node);
         let details = serde_json::json!({ "node": node.0, "exit": exit });
         self.forming = None;
@@ -216,14 +211,11 @@ impl Supervisor {
         self.stop_all(Cause::Failure(trouble));
     }
 
-    /// Adds the log's path and the last error lines of a node's current life.
-    fn with_log(&self, mut trouble: Trouble, node: NodeId) -> Trouble {
+    /// Adds what a node's current life said, and its log.
+    fn with_log(&self, trouble: Trouble, node: NodeId) -> Trouble {
         let path = self.claimed.dir().node_log(node);
-        let lines = log_tail::last_errors(&path, self.slots[node.position()].log_from);
-        trouble = trouble.fact(format!("log: {}", path.display()));
-        for line in lines {
-            trouble = trouble.fact(format!("  {line}"));
-        }
+        let words = self.slots[node.position()].last_words();
+        let trouble = words.add_to(trouble, &path);
         let cluster = &self.spec.name;
         trouble.hint(format!("chronik-dev logs {} --cluster {cluster}", node.0))
     }

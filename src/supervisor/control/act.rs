@@ -1,6 +1,7 @@
 //! `kill`, `stop`, `start`, `restart`, `pause`, `resume`: resolved, done, waited for, measured.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -254,9 +255,9 @@ fn overdue(status: &ClusterStatus, nodes: &[NodeId], within: Duration, what: &st
 fn died(cluster: &str, node: &NodeView) -> Trouble {
     let exit = node.exit.as_deref().unwrap_or("unknown");
     let message = format!("{} died while starting: {exit}", node.name);
-    Trouble::new(TroubleCode::NodeDied, message)
-        .fact(format!("log: {}", node.log))
-        .hint(command(cluster, &format!("logs {} --errors", node.id.0)))
+    let trouble = Trouble::new(TroubleCode::NodeDied, message);
+    let trouble = node.last_words.add_to(trouble, Path::new(&node.log));
+    trouble.hint(command(cluster, &format!("logs {} --errors", node.id.0)))
 }
 
 fn names(nodes: &[NodeId]) -> String {

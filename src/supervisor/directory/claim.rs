@@ -54,14 +54,22 @@ impl Key {
         self.places.clusters().join(self.name.as_str())
     }
 
-    /// A supervisor that said nothing leaves nothing to read.
-    fn remove_silent_log(&self) -> io::Result<()> {
+    fn remove_log(&self, which: Log) -> io::Result<()> {
         let log = self.places.supervisor_log(&self.name);
         match std::fs::metadata(&log) {
-            Ok(found) if found.len() == 0 => std::fs::remove_file(&log),
+            Ok(found) if which == Log::Any || found.len() == 0 => std::fs::remove_file(&log),
             _ => Ok(()),
         }
     }
+}
+
+/// Which log of a supervisor goes with its cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Log {
+    /// One without a word: there is nothing to read.
+    Silent,
+    /// Any.
+    Any,
 }
 
 impl ClaimedDir {
@@ -73,6 +81,15 @@ impl ClaimedDir {
     /// Removes the directory with all data, then its entry and a log without a word, then gives the
     /// lock back.
     pub(in crate::supervisor) fn wipe(self) -> Result<(), DirectoryError> {
+        self.remove(Log::Silent)
+    }
+
+    /// The same with all that was said: nobody will ask any more.
+    pub(in crate::supervisor) fn wipe_whole(self) -> Result<(), DirectoryError> {
+        self.remove(Log::Any)
+    }
+
+    fn remove(self, log: Log) -> Result<(), DirectoryError> {
         let path = self.dir.path();
         if !self.dir.is_ours() {
             return Err(DirectoryError::NotOurs(path.to_owned()));
@@ -82,8 +99,8 @@ impl ClaimedDir {
         if entry.is_symlink() {
             std::fs::remove_file(&entry).map_err(io_error("remove", &entry))?;
         }
-        let silent = self.key.remove_silent_log();
-        silent.map_err(io_error("remove the log of", path))?;
+        let removed = self.key.remove_log(log);
+        removed.map_err(io_error("remove the log of", path))?;
         drop(self.lock);
         Ok(())
     }

@@ -1,8 +1,9 @@
 //! The disk under the clusters' directory: how much is free, and how long a sync takes.
 
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -15,10 +16,17 @@ const SYNCS: usize = 21;
 /// Bytes written before each.
 const BLOCK: [u8; 4096] = [0; 4096];
 
-/// Examines the disk on which `directory` lies, or would lie.
-pub(super) fn examine(directory: &Path) -> [Finding; 2] {
-    let place = existing(directory);
-    [space(&place), sync(place)]
+/// Examines each disk on which one of these directories lies, or would lie.
+pub(super) fn examine(directories: &[PathBuf]) -> Vec<Finding> {
+    let (mut seen, mut findings) = (BTreeSet::new(), Vec::new());
+    for place in directories.iter().map(|directory| existing(directory)) {
+        // What cannot be looked at is a disk of its own, and its finding says so.
+        let device = std::fs::metadata(&place).map(|found| found.dev()).ok();
+        if device.is_none_or(|device| seen.insert(device)) {
+            findings.extend([space(&place), sync(place)]);
+        }
+    }
+    findings
 }
 
 fn existing(directory: &Path) -> PathBuf {
@@ -93,7 +101,11 @@ mod tests {
     #[test]
     fn the_scratch_file_is_gone_at_once() {
         let root = tempfile::tempdir().unwrap();
-        let [space, sync] = examine(root.path());
+        let places = [root.path().to_owned(), root.path().join("to/come")];
+        let findings = examine(&places);
+        let [space, sync] = &findings[..] else {
+            panic!("one disk is examined once: {findings:?}");
+        };
         assert!(matches!(space, Finding::DiskSpace { .. }), "{space}");
         assert!(matches!(sync, Finding::DiskSync { .. }), "{sync}");
         assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 0);

@@ -4,8 +4,10 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::ports::PortTaken;
+use crate::spec::NodeId;
+use crate::supervisor::contested::ContestedPort;
 use crate::supervisor::name::ClusterName;
+use crate::supervisor::trouble::command;
 
 /// Less free space than this is soon used up by one cluster.
 const TIGHT_BYTES: u64 = 2 << 30;
@@ -67,7 +69,7 @@ pub enum Finding {
     /// The plan belongs to a cluster that runs, and has its ports.
     PortsInUse(ClusterName),
     /// A port of the plan is not.
-    PortTaken(PortTaken),
+    PortTaken(ContestedPort),
     /// Free space under the clusters' directory.
     DiskSpace {
         /// Where.
@@ -89,7 +91,23 @@ pub enum Finding {
         /// Its directory.
         path: PathBuf,
     },
-    /// No such cluster.
+    /// The log of a supervisor whose cluster is gone.
+    LoneLog {
+        /// The cluster's name.
+        name: ClusterName,
+        /// The log.
+        path: PathBuf,
+    },
+    /// A node of a running cluster that died unasked.
+    NodeDied {
+        /// The cluster.
+        cluster: ClusterName,
+        /// The node.
+        node: NodeId,
+        /// How its process ended.
+        how: String,
+    },
+    /// Nothing of that kind.
     NoLeftovers,
     /// It could not be examined.
     Unknown {
@@ -110,7 +128,8 @@ impl Finding {
             Self::PortsFree { .. } | Self::PortsInUse(_) | Self::PortTaken(_) => "ports",
             Self::DiskSpace { .. } => "disk space",
             Self::DiskSync { .. } => "disk sync",
-            Self::Leftover { .. } | Self::NoLeftovers => "leftovers",
+            Self::Leftover { .. } | Self::LoneLog { .. } | Self::NoLeftovers => "leftovers",
+            Self::NodeDied { .. } => "nodes",
             Self::Unknown { what, .. } => what,
         }
     }
@@ -127,6 +146,8 @@ impl Finding {
             | Self::SocketElsewhere { .. }
             | Self::PortTaken(_)
             | Self::Leftover { .. }
+            | Self::LoneLog { .. }
+            | Self::NodeDied { .. }
             | Self::Unknown { .. } => Health::Poor,
             _ => Health::Good,
         }
@@ -150,11 +171,13 @@ impl Finding {
             ),
             Self::SocketElsewhere { .. } => Some("set XDG_RUNTIME_DIR to a shorter path".into()),
             Self::NoSocket { .. } => Some("set XDG_RUNTIME_DIR to a directory of yours".into()),
-            Self::PortTaken(_) => Some(
-                "stop its holder, or choose with --port-base; a new cluster without it moves its \
-                 plan up by itself"
-                    .into(),
-            ),
+            Self::PortTaken(contested) => Some(contested.cures().join("; ")),
+            Self::LoneLog { name, .. } => Some(format!("chronik-dev down --cluster {name} --wipe")),
+            Self::NodeDied { cluster, node, .. } => {
+                let logs = command(cluster.as_str(), &format!("logs {} --errors", node.0));
+                let start = command(cluster.as_str(), &format!("start {}", node.0));
+                Some(format!("{logs} shows why, {start} starts it again"))
+            }
             Self::DiskSpace { .. } => {
                 Some("free some space, or put the data elsewhere with --data-dir".into())
             }
@@ -203,7 +226,7 @@ impl fmt::Display for Finding {
                     "cluster {cluster} is running and has the ports of its plan"
                 )
             }
-            Self::PortTaken(taken) => taken.fmt(f),
+            Self::PortTaken(contested) => contested.fmt(f),
             Self::DiskSpace { path, free } => {
                 write!(
                     f,
@@ -226,6 +249,14 @@ impl fmt::Display for Finding {
                     "the ephemeral cluster {name} was left behind in {}",
                     path.display()
                 )
+            }
+            Self::LoneLog { name, path } => write!(
+                f,
+                "the log of cluster {name}, which is gone, was left behind: {}",
+                path.display()
+            ),
+            Self::NodeDied { cluster, node, how } => {
+                write!(f, "{node} of cluster {cluster} died: {how}")
             }
             Self::NoLeftovers => f.write_str("nothing was left behind"),
             Self::Unknown { what, why } => write!(f, "{what} cannot be examined: {why}"),
@@ -289,6 +320,15 @@ mod tests {
             Finding::Leftover {
                 name: "dev".parse().unwrap(),
                 path: path(),
+            },
+            Finding::LoneLog {
+                name: "dev".parse().unwrap(),
+                path: path(),
+            },
+            Finding::NodeDied {
+                cluster: "dev".parse().unwrap(),
+                node: NodeId(2),
+                how: "killed by SIGKILL".into(),
             },
         ];
         for finding in sick {

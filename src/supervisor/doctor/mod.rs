@@ -7,11 +7,16 @@
 mod disk;
 mod finding;
 
+use std::path::PathBuf;
+
 use nix::sys::resource::{Resource, getrlimit};
 
-use super::directory::abandoned;
+use super::contested::{ContestedPort, Keep};
+use super::directory::{abandoned, find, list};
+use super::handle::ClusterHandle;
 use super::name::ClusterName;
 use super::places::Places;
+use super::status::{ClusterStatus, NodeView};
 use crate::ports::{self, Family};
 use crate::spec::defaults::{MAX_CONNECTIONS, MAX_PARTITIONS, MAX_RELAYED_NODES, MAX_SOCKET_PATH};
 use crate::spec::{NodeId, PortPlan};
@@ -29,18 +34,65 @@ const FILES_BESIDE: usize = 64;
 /// A cluster's name in its socket's path is cut at this length.
 const LONGEST_NAME: &str = "abcdefghijklmnopqrstuvwx";
 
+/// Whose port plan is examined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlanOf<'a> {
+    /// A cluster's that is yet to be made.
+    New,
+    /// A stored cluster's that does not run.
+    Stopped(&'a ClusterName),
+    /// A running cluster's: it has its ports itself.
+    Running(&'a ClusterName),
+}
+
 /// Examines the machine for a cluster with this port plan of at least one node.
-///
-/// `running` is the cluster that the plan belongs to, while it runs: it has its ports itself.
-pub fn examine(places: &Places, plan: &PortPlan, running: Option<&ClusterName>) -> Vec<Finding> {
+pub fn examine(places: &Places, plan: &PortPlan, of: PlanOf<'_>) -> Vec<Finding> {
     let mut findings = vec![open_files(plan.0.len()), ipv6(), sockets(places)];
-    match running {
-        Some(cluster) => findings.push(Finding::PortsInUse(cluster.clone())),
-        None => findings.extend(port_plan(plan)),
+    match of {
+        PlanOf::Running(cluster) => findings.push(Finding::PortsInUse(cluster.clone())),
+        PlanOf::New | PlanOf::Stopped(_) => findings.extend(port_plan(places, plan, of)),
     }
-    findings.extend(disk::examine(&places.clusters()));
+    findings.extend(disk::examine(&disks(places)));
     findings.extend(leftovers(places));
     findings
+}
+
+/// Every node of a running cluster that died, in all clusters of this user.
+pub async fn deaths(places: &Places) -> Vec<Finding> {
+    let mut found = Vec::new();
+    // What cannot be listed is told of where leftovers are looked for.
+    let running = list(places).unwrap_or_default();
+    for entry in running.into_iter().filter(|entry| entry.dir.is_locked()) {
+        let status = match ClusterHandle::connect(places, &entry.name).await {
+            Ok(handle) => handle.status().await,
+            Err(trouble) => Err(trouble),
+        };
+        match status {
+            Ok(status) => found.extend(dead_nodes(&entry.name, &status)),
+            Err(trouble) => found.push(Finding::Unknown {
+                what: "nodes",
+                why: trouble.message,
+            }),
+        }
+    }
+    found
+}
+
+fn dead_nodes(cluster: &ClusterName, status: &ClusterStatus) -> Vec<Finding> {
+    let dead = status.nodes.iter().filter(|node| node.died);
+    let finding = |node: &NodeView| Finding::NodeDied {
+        cluster: cluster.clone(),
+        node: node.id,
+        how: node.exit.clone().unwrap_or_default(),
+    };
+    dead.map(finding).collect()
+}
+
+/// Where clusters lie: the usual place, and the directories that were chosen.
+fn disks(places: &Places) -> Vec<PathBuf> {
+    let chosen = list(places).unwrap_or_default();
+    let chosen = chosen.iter().map(|entry| entry.dir.path().to_owned());
+    std::iter::once(places.clusters()).chain(chosen).collect()
 }
 
 fn open_files(nodes: usize) -> Finding {
@@ -96,7 +148,12 @@ fn sockets(places: &Places) -> Finding {
     }
 }
 
-fn port_plan(plan: &PortPlan) -> Vec<Finding> {
+fn port_plan(places: &Places, plan: &PortPlan, of: PlanOf<'_>) -> Vec<Finding> {
+    let keep = match of {
+        PlanOf::Stopped(name) | PlanOf::Running(name) => Keep::Stored(name.clone()),
+        PlanOf::New => Keep::Chosen,
+    };
+    let contested = |taken| Finding::PortTaken(ContestedPort::new(places, keep.clone(), taken));
     let unknown = |why: String| vec![Finding::Unknown { what: "ports", why }];
     let locks = match Places::port_locks() {
         Ok(locks) => locks,
@@ -107,26 +164,45 @@ fn port_plan(plan: &PortPlan) -> Vec<Finding> {
             nodes: plan.0.len(),
             base: plan.of(NodeId(1)).kafka,
         }],
-        Ok(taken) => taken.into_iter().map(Finding::PortTaken).collect(),
+        Ok(taken) => taken.into_iter().map(contested).collect(),
         Err(error) => unknown(error.to_string()),
     }
 }
 
 fn leftovers(places: &Places) -> Vec<Finding> {
     match abandoned(places) {
-        Ok(found) if found.is_empty() => vec![Finding::NoLeftovers],
-        Ok(found) => found
-            .into_iter()
-            .map(|(name, claimed)| Finding::Leftover {
+        Ok(found) => {
+            let clusters = found.into_iter().map(|(name, claimed)| Finding::Leftover {
                 name,
                 path: claimed.dir().path().to_owned(),
-            })
-            .collect(),
+            });
+            let mut all: Vec<Finding> = clusters.chain(lone_logs(places)).collect();
+            if all.is_empty() {
+                all.push(Finding::NoLeftovers);
+            }
+            all
+        }
         Err(error) => vec![Finding::Unknown {
             what: "leftovers",
             why: error.to_string(),
         }],
     }
+}
+
+/// Logs of supervisors whose cluster is gone.
+fn lone_logs(places: &Places) -> Vec<Finding> {
+    // Without the directory there is no log.
+    let Ok(entries) = std::fs::read_dir(places.supervisor_logs()) else {
+        return Vec::new();
+    };
+    let lone = |path: PathBuf| {
+        let name: ClusterName = path.file_stem()?.to_str()?.parse().ok()?;
+        let gone = find(places, &name).is_none();
+        gone.then_some(Finding::LoneLog { name, path })
+    };
+    let mut found: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    found.sort();
+    found.into_iter().filter_map(lone).collect()
 }
 
 #[cfg(test)]
@@ -153,7 +229,7 @@ mod tests {
         let free = ports::acquire(&locks, 1, SearchPorts::On, PlanPolicy::Random).unwrap();
         let plan = free.lease.plan().clone();
         drop(free);
-        let findings = examine(&places, &plan, None);
+        let findings = examine(&places, &plan, PlanOf::New);
         let checks: std::collections::BTreeSet<&str> =
             findings.iter().map(Finding::check).collect();
         let expected = [
@@ -167,5 +243,19 @@ mod tests {
         ];
         assert!(checks.into_iter().eq(expected), "{findings:?}");
         assert!(!root.path().join("data").exists());
+    }
+
+    #[test]
+    fn a_log_without_a_cluster_is_a_leftover() {
+        let root = tempfile::tempdir().unwrap();
+        let places = Places {
+            data_home: root.path().join("data"),
+            runtime: Some(root.path().to_owned()),
+            temp: root.path().to_owned(),
+        };
+        let name = "gone".parse().unwrap();
+        drop(places.open_supervisor_log(&name).unwrap());
+        let path = places.supervisor_log(&name);
+        assert_eq!(leftovers(&places), [Finding::LoneLog { name, path }]);
     }
 }

@@ -4,7 +4,7 @@ use crate::spec::{
     BootId, ClusterId, LinkStatus, MetadataStatus, NodeId, NodeStatus, PartitionStatus, Ports,
     Role, TopicId,
 };
-use crate::supervisor::{ClusterState, ClusterStatus, NodeLoad, NodeView};
+use crate::supervisor::{ClusterState, ClusterStatus, LastWords, NodeLoad, NodeView};
 
 /// A replica of a partition that `leader` leads; the role is the leader's.
 pub(in crate::cli::ui) fn partition(
@@ -117,5 +117,6 @@ fn view(id: u64) -> NodeView {
             lag: Some(0),
             uptime_ms: 1_000,
         }),
+        last_words: LastWords::default(),
     }
 }

@@ -149,3 +149,24 @@ async fn a_paused_leader_acks_nothing_stale_when_it_wakes() {
     );
     assert_eq!(nodes.len(), NODES.len());
 }
+
+/// What a leaving leader turns away is sent again, behind what its successor takes already. Where
+/// nobody was turned away a gap is a loss.
+#[tokio::test]
+async fn a_gap_that_a_change_of_leaders_made_is_tried_again() {
+    let cluster = Cluster::up(Data::Ephemeral).await;
+    cluster.create_topic("orders", 1).await;
+    let put = async |node: NodeId, sequence: i32| {
+        produce::numbered(cluster.kafka(node), ORDERS, sequence, SOON).await
+    };
+    let first = cluster.leader("orders", 0).await;
+    assert_eq!(put(first, 0).await, Ok(0));
+    assert_eq!(put(first, 5).await, Err(String::from("error 45")));
+    let (old, _) = to_leader(&cluster, "stop").await;
+    let new = cluster
+        .leader_other_than(Some(old), ORDERS, &others(old))
+        .await;
+    assert_eq!(put(new, 5).await, Err(String::from("error 6")));
+    assert_eq!(put(new, 1).await, Ok(1));
+    assert_eq!(put(new, 0).await, Ok(0), "a retry is answered as it was");
+}

@@ -9,6 +9,9 @@ use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProdu
 use kafka_protocol::messages::{ProduceRequest, TopicName};
 use kafka_protocol::protocol::StrBytes;
 
+/// The idempotent producer of [`numbered`].
+const PRODUCER: i64 = 4_000_000;
+
 /// Appends one record at acks=all; the offset, or why there is none.
 pub(crate) async fn one(
     addr: SocketAddr,
@@ -16,9 +19,29 @@ pub(crate) async fn one(
     value: &[u8],
     timeout: Duration,
 ) -> Result<i64, String> {
+    Box::pin(put(addr, of, (BatchBuilder::new(), value), timeout)).await
+}
+
+/// The same of an idempotent producer: the record with this sequence number.
+pub(crate) async fn numbered(
+    addr: SocketAddr,
+    of: (&str, u32),
+    sequence: i32,
+    timeout: Duration,
+) -> Result<i64, String> {
+    let batch = BatchBuilder::new().producer(PRODUCER, 0, sequence);
+    Box::pin(put(addr, of, (batch, b"numbered"), timeout)).await
+}
+
+async fn put(
+    addr: SocketAddr,
+    of: (&str, u32),
+    what: (BatchBuilder, &[u8]),
+    timeout: Duration,
+) -> Result<i64, String> {
     let words = |error: chronik_dev::client::ClientError| error.to_string();
     let connection = Connection::connect(addr, timeout).await.map_err(words)?;
-    let answer = connection.call(request(of, value, timeout), timeout).await;
+    let answer = connection.call(request(of, what, timeout), timeout).await;
     let mut topics = answer.map_err(words)?.responses;
     let answered = topics
         .pop()
@@ -30,8 +53,11 @@ pub(crate) async fn one(
     }
 }
 
-fn request((topic, partition): (&str, u32), value: &[u8], timeout: Duration) -> ProduceRequest {
-    let mut batch = BatchBuilder::new();
+fn request(
+    (topic, partition): (&str, u32),
+    (mut batch, value): (BatchBuilder, &[u8]),
+    timeout: Duration,
+) -> ProduceRequest {
     batch.push(0, None, Some(value), &[]);
     let data = PartitionProduceData::default()
         .with_index(partition as i32)

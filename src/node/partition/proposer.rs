@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
@@ -27,6 +28,9 @@ use crate::spec::Bug;
 const ENTRY_BYTES: usize = 1 << 20;
 /// Entries that may be proposed and not applied yet.
 const MAX_FLYING: usize = 8;
+/// Where a batch may have been turned away, what its producer had sent behind it may come first. For
+/// so long a gap is no loss: clients send again what was turned away.
+const SENT_AGAIN: Duration = Duration::from_secs(10);
 /// A batch that no leader has patched yet carries this leader epoch; storage patches it.
 const UNPATCHED: i32 = -1;
 
@@ -74,6 +78,10 @@ pub(super) struct Proposer {
     landings: FuturesOrdered<Landing>,
     /// The term whose flights failed: nothing more is proposed before they all have landed.
     grounded: bool,
+    /// The term of the last license.
+    term: Option<u64>,
+    /// When a batch may last have been turned away.
+    turned_away: Option<Instant>,
     foresight: Foresight,
 }
 
@@ -90,6 +98,8 @@ impl Proposer {
             flights: VecDeque::new(),
             landings: FuturesOrdered::new(),
             grounded: false,
+            term: None,
+            turned_away: None,
             foresight: Foresight::default(),
         }
     }
@@ -125,10 +135,33 @@ impl Proposer {
 
     /// Does it; `license` is what the replica may do now.
     pub(super) async fn work(&mut self, work: Work, license: Option<License>) {
+        self.note_term(license.map(|license| license.term));
         match work {
             Work::Landed(result) => self.land(&result),
             Work::Arrived(first) => self.depart(first, license).await,
         }
+    }
+
+    /// Who begins or ends to lead a partition with records has turned batches away, or others have.
+    fn note_term(&mut self, term: Option<u64>) {
+        if term != self.term {
+            self.term = term;
+            if self.log_end() > 0 {
+                self.turned_away = Some(Instant::now());
+            }
+        }
+    }
+
+    /// What a client is told of a batch that does not continue its producer's. A gap that an own
+    /// refusal made must be retried: librdkafka takes a gap for a loss, begins a new epoch, and then
+    /// sends again what may be there.
+    fn misplaced(&self, code: ResponseError) -> ResponseError {
+        let recent = |at: Instant| at.elapsed() < SENT_AGAIN;
+        let gap = code == ResponseError::OutOfOrderSequenceNumber;
+        if gap && self.turned_away.is_some_and(recent) {
+            return ResponseError::NotLeaderOrFollower;
+        }
+        code
     }
 
     async fn depart(&mut self, first: Append, license: Option<License>) {
@@ -170,12 +203,14 @@ impl Proposer {
     ) {
         if append.reply.is_closed() {
             // The client's time-out has passed: it was told so, and it must stay true.
+            self.turned_away = Some(Instant::now());
             return;
         }
         if bugs::drops_what_it_acks(license.isr, self.group.voters().len()) {
             return self.ack_and_drop(append);
         }
         if append.acks == Acks::All && license.isr < license.min_isr {
+            self.turned_away = Some(Instant::now());
             return refuse(append, ResponseError::NotEnoughReplicas);
         }
         let key = BatchKey::of(&append.header);
@@ -195,7 +230,7 @@ impl Proposer {
                         license.min_isr,
                     );
                 }
-                Err(code) => return refuse(append, code),
+                Err(code) => return refuse(append, self.misplaced(code)),
             }
         }
         let at = entry.len();
@@ -244,17 +279,16 @@ impl Proposer {
             records,
         } = manifest;
         let log_end = self.log_end();
-        match self.group.propose(entry, license.term).await {
-            Ok(landing) => {
-                let base = self.foresight.depart(log_end, records);
-                if bugs::acks_at_append() {
-                    self.ack_early(&mut passengers, base);
-                }
-                self.flights.push_back(passengers);
-                self.landings.push_back(Box::pin(landing));
-            }
-            Err(_) => fail(passengers),
+        let Ok(landing) = self.group.propose(entry, license.term).await else {
+            self.turned_away = Some(Instant::now());
+            return fail(passengers);
+        };
+        let base = self.foresight.depart(log_end, records);
+        if bugs::acks_at_append() {
+            self.ack_early(&mut passengers, base);
         }
+        self.flights.push_back(passengers);
+        self.landings.push_back(Box::pin(landing));
     }
 
     fn land(&mut self, result: &Result<Written, WriteError>) {
@@ -270,6 +304,7 @@ impl Proposer {
             }
         } else {
             self.grounded = true;
+            self.turned_away = Some(Instant::now());
             fail(passengers);
         }
         self.grounded &= !self.flights.is_empty();

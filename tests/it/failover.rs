@@ -12,6 +12,7 @@ use crate::cluster::{Cluster, Data, NODES, SOON, others};
 use crate::load::Loaded;
 use crate::produce;
 use crate::tell::tell;
+use crate::wait::until;
 
 /// More of both, for a longer look, change nothing else.
 const KILLS: usize = 5;
@@ -169,4 +170,32 @@ async fn a_gap_that_a_change_of_leaders_made_is_tried_again() {
     assert_eq!(put(new, 5).await, Err(String::from("error 6")));
     assert_eq!(put(new, 1).await, Ok(1));
     assert_eq!(put(new, 0).await, Ok(0), "a retry is answered as it was");
+}
+
+/// A leader that slept through its end, and comes back behind a cut to its successor alone, hears
+/// of it from the third node.
+#[tokio::test]
+async fn a_third_node_tells_who_leads_now() {
+    let cluster = Cluster::up(Data::Ephemeral).await;
+    cluster.create_topic("orders", 1).await;
+    let old = cluster.leader("orders", 0).await;
+    let next = others(old)[0];
+    cluster.run(&format!("net cut {old}..{next}")).await;
+    cluster.run(&format!("net cut {next}..{old}")).await;
+    cluster.run(&format!("pause {old}")).await;
+    let new = cluster
+        .leader_other_than(Some(old), ORDERS, &others(old))
+        .await;
+    cluster.run(&format!("resume {old}")).await;
+    until("the old leader serves no more", async || {
+        let leader = cluster.view(old).await?.leader("orders", 0);
+        if leader == Some(old) {
+            return Err(format!("{old} says that it leads"));
+        }
+        Ok(())
+    })
+    .await;
+    cluster.run("net heal").await;
+    let healed = cluster.leader_other_than(Some(old), ORDERS, &[old]).await;
+    assert_eq!(healed, new);
 }

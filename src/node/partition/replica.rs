@@ -98,9 +98,13 @@ impl Replica {
         proposer.disown();
     }
 
-    /// The term in which this replica leads and may serve.
+    /// The term in which this replica leads and may serve: nobody claims a later one. Raft may not
+    /// have heard of it, where only the successor is out of reach and nothing is written.
     fn serving_term(&self) -> Option<u64> {
         let standing = self.group.standing();
+        if self.around.claims.term(self.group.id()) > standing.term {
+            return None;
+        }
         let committed =
             *self.blank_term.borrow() == standing.term || bugs::planted(Bug::ServeBeforeOwnCommit);
         (standing.leads && committed).then_some(standing.term)

@@ -90,6 +90,12 @@ impl Claims {
             .cloned()
     }
 
+    /// The newest term in which somebody claimed a group; 0 before the first.
+    pub(in crate::node) fn term(&self, group: GroupId) -> u64 {
+        let table = self.table.read().expect("no holder panics");
+        table.get(&group).map_or(0, |claim| claim.term)
+    }
+
     /// Every claim that this node makes itself.
     pub(in crate::node) fn own(&self, me: NodeId) -> Vec<Claim> {
         let table = self.table.read().expect("no holder panics");

@@ -10,7 +10,7 @@ use futures::future::BoxFuture;
 use openraft::raft::{AppendEntriesRequest, VoteRequest, VoteResponse};
 use tokio::sync::mpsc;
 
-use super::claims::{self, Claims};
+use super::claims::{self, Claim, Claims};
 use super::elections::{self, Words};
 use super::group::Group;
 use super::host::Host;
@@ -112,11 +112,7 @@ impl RaftInbox {
     fn gossip(&self, from: NodeId, payload: Bytes) -> Result<(), Malformed> {
         let mut reader = Reader::new(payload);
         match reader.u8()? {
-            CLAIMS_TAG => {
-                for claim in claims::decode(&mut reader)? {
-                    self.claims.take(claim);
-                }
-            }
+            CLAIMS_TAG => self.hear_claims(from, claims::decode(&mut reader)?),
             elections::TAG => {
                 let words = elections::decode(from, &mut reader)?;
                 // A full queue drops them: the exchange has a deadline.
@@ -125,6 +121,23 @@ impl RaftInbox {
             _ => return Err(Malformed("an unknown kind of gossip")),
         }
         reader.end()
+    }
+}
+
+impl RaftInbox {
+    /// Takes claims. Who claims what another has claimed in a later term does not know: it is
+    /// answered as one that looks for a leader.
+    fn hear_claims(&self, from: NodeId, claims: Vec<Claim>) {
+        let outdated = |claim: &&Claim| claim.term < self.claims.term(claim.group);
+        let outdated = claims.iter().filter(outdated);
+        let ends: Vec<_> = outdated.map(|claim| (claim.group, None)).collect();
+        if !ends.is_empty() {
+            // A full queue drops them: the next claim comes in a second.
+            drop(self.words.try_send(Words { from, ends }));
+        }
+        for claim in claims {
+            self.claims.take(claim);
+        }
     }
 }
 

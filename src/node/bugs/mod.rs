@@ -173,6 +173,12 @@ pub(in crate::node) fn searchable(offsets: &Offsets) -> i64 {
     }
 }
 
+/// `index-ahead-of-log`: a leader that hears nobody answers searches too, so that clients see what it
+/// took and nobody else has.
+pub(in crate::node) fn searches_alone() -> bool {
+    planted(Bug::IndexAheadOfLog)
+}
+
 /// `split-dropped`: whether a part of an index that was just built is lost.
 pub(in crate::node) fn loses_split() -> bool {
     static SPLITS: Count = Count::new();

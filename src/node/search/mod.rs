@@ -261,7 +261,8 @@ impl Inner {
             return Err(SearchError::NotSearchable);
         }
         committed(&partition).ok_or(SearchError::NotLeader)?;
-        if !self.cluster.hears_most_of(partition.raft().voters()) {
+        let hears_most = self.cluster.hears_most_of(partition.raft().voters());
+        if !hears_most && !bugs::searches_alone() {
             return Err(SearchError::NotLeader);
         }
         let index = self.index_of(&mut self.indexes(), &partition);

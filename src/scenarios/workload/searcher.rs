@@ -22,8 +22,9 @@ use crate::spec::NodeId;
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// The newest records of a look in passing.
 const NEWEST: usize = 50;
-/// A look in passing at a node that the others do not hear is answered without them.
-const GLANCE_WITHIN: Duration = Duration::from_millis(250);
+/// A look in passing at a node that the others do not hear is answered without them, after the time
+/// that it gives them.
+const GLANCE_WITHIN: Duration = Duration::from_millis(600);
 /// One question of a whole reading.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// Offsets that one question asks for.
